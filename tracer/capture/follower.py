@@ -1,0 +1,439 @@
+"""What the followed syscalls mean: connections made, bytes moved, descriptors passed on and closed.
+
+The stop loop calls `enter` at a syscall's entry and, where that returned a Call, `leave` at its exit with the result.
+An event is stamped at the exit, when the kernel has really moved the bytes; `leave` must copy all memory it needs,
+since the thread is resumed right after.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import stat
+from collections.abc import Callable, Iterable
+
+from tracer.capture import memory, peer, processes
+from tracer.capture.addresses import Address, Follow, parse
+from tracer.capture.syscalls import CLONE_FILES, MSG_PEEK, MSG_TRUNC, Spec
+from tracer.capture.tracees import Call, Connection, Connections, Files, Process, Thread
+from tracer.events import Close, Connect, Data, Event, Exec, Exit, Failed, Fork, Note, PeerFound, Shutdown
+
+RESTARTS = range(512, 517)
+"""ERESTARTSYS and its relatives (include/linux/errno.h): the call was interrupted and will be made again."""
+
+PASSING = {errno.EAGAIN, errno.EINTR, errno.EBADF, errno.EFAULT, errno.EINVAL, *RESTARTS}
+"""Errors after which the connection is as it was."""
+
+SHUTDOWNS = ("rd", "wr", "rdwr")
+SOCKADDR_MAX = 128
+LOW = 3
+"""Descriptors below this are the ones whose reads and writes the filter lets pass."""
+
+
+def signed(value: int) -> int:
+    """The int that a register's low 32 bits hold."""
+    value &= 0xFFFFFFFF
+    return value - (1 << 32) if value >> 31 else value
+
+
+class Follower:
+    """Turns syscalls into events, appended to `events` in the order in which they are to be told."""
+
+    def __init__(
+        self,
+        follow: Follow,
+        now: Callable[[], float],
+        endpoints_of: Callable[[list[str], dict[str, str]], Iterable[str]],
+    ) -> None:
+        self.events: list[Event] = []
+        self.bytes_out = 0
+        self.bytes_in = 0
+        self.lost = 0
+        self.ignored: dict[str, None] = {}
+        """Addresses of connections that were not followed, in order, each once."""
+        self._follow = follow
+        self._now = now
+        self._endpoints_of = endpoints_of
+        self._connections = Connections()
+        self._peers = peer.PeerFinder()
+        self._processes: dict[int, Process] = {}
+        self._enter = {
+            "connect": self._enter_connect,
+            "close": self._enter_close,
+            "close_range": self._enter_close_range,
+            "dup2": self._enter_replace,
+            "dup3": self._enter_replace,
+            "shutdown": self._enter_on_socket,
+            "getsockopt": self._enter_on_socket,
+            "dup": self._enter_on_socket,
+            "fcntl": self._enter_on_socket,
+            "unshare": self._enter_always,
+            "io_uring_setup": self._enter_always,
+        }
+        self._leave = {
+            "connect": self._leave_connect,
+            "close": self._leave_close,
+            "close_range": self._leave_close_range,
+            "dup": self._leave_dup,
+            "dup2": self._leave_dup,
+            "dup3": self._leave_dup,
+            "fcntl": self._leave_dup,
+            "shutdown": self._leave_shutdown,
+            "getsockopt": self._leave_getsockopt,
+            "unshare": self._leave_unshare,
+            "io_uring_setup": self._leave_io_uring,
+        }
+
+    # Processes
+
+    def started(self, process: Process) -> None:
+        """A process came under the tracer."""
+        self._processes[process.pid] = process
+
+    def forked(self, thread: Thread, child: int, *, is_thread: bool) -> None:
+        """`thread` made a thread or a process."""
+        if not is_thread:
+            self._connections.forked(thread.process.pid, child)
+        event = Fork(t=self._now(), pid=thread.process.pid, tid=thread.tid, child=child, thread=is_thread)
+        self.events.append(event)
+
+    def executed(self, thread: Thread) -> None:
+        """The process of `thread` runs a new program, with descriptors marked close-on-exec gone."""
+        pid = thread.process.pid
+        argv = processes.argv(pid)
+        exe = processes.exe(pid) or (argv[0] if argv else "?")
+        self.events.append(Exec(t=self._now(), pid=pid, tid=thread.tid, exe=exe, argv=argv))
+        for endpoint in self._endpoints_of(argv, processes.environment(pid)):
+            self._follow.add(endpoint)
+        if processes.is_32_bit(pid):
+            self._note(f"process {pid} ({exe}) is a 32-bit program: its connections are not followed")
+        self._close_dropped(pid, thread.tid)
+
+    def exited(self, pid: int, status: int | None, killed_by: int | None) -> None:
+        """A process ended; the connections that it alone held are closed."""
+        self._processes.pop(pid, None)
+        self._close_dropped(pid, pid)
+        self.events.append(Exit(t=self._now(), pid=pid, status=status, signal=killed_by))
+
+    # Syscalls
+
+    def enter(self, thread: Thread, spec: Spec, arguments: tuple[int, ...]) -> Call | None:
+        """What to remember until the call's exit; None if its outcome does not matter."""
+        handler = self._enter.get(spec.name)
+        if handler is not None:
+            return handler(thread, spec, arguments)
+        if spec.shape == "file":
+            return self._enter_file(thread, spec, arguments)
+        fd = signed(arguments[spec.fd_argument])
+        connection = self._connections.of(thread, fd)
+        if connection is None:
+            return None
+        return Call(spec, arguments, fd, connection)
+
+    def leave(self, thread: Thread, call: Call, result: int) -> None:
+        """The call ended with `result`, a value or a negative errno."""
+        handler = self._leave.get(call.spec.name)
+        if handler is not None:
+            handler(thread, call, result)
+        elif result < 0:
+            self._failed(thread, call, -result)
+        else:
+            self._moved(thread, call, result)
+
+    def _enter_always(self, thread: Thread, spec: Spec, arguments: tuple[int, ...]) -> Call | None:
+        return Call(spec, arguments, -1, None)
+
+    def _enter_on_socket(self, thread: Thread, spec: Spec, arguments: tuple[int, ...]) -> Call | None:
+        fd = signed(arguments[0])
+        connection = self._connections.of(thread, fd)
+        return Call(spec, arguments, fd, connection) if connection else None
+
+    # Bytes
+
+    def _moved(self, thread: Thread, call: Call, result: int) -> None:
+        spec = call.spec
+        if spec.flags_argument is not None and call.arguments[spec.flags_argument] & MSG_PEEK:
+            if spec.direction == "in":
+                return
+        if spec.shape == "messages":
+            for size, payload in memory.messages(thread.tid, call.arguments[1], result):
+                self._data(thread, call, size, payload)
+            return
+        if spec.shape == "message" and spec.direction == "in":
+            self._received_message(thread, call)
+        self._data(thread, call, result, self._payload(thread, call, result))
+
+    def _payload(self, thread: Thread, call: Call, size: int) -> bytes | None:
+        spec, arguments = call.spec, call.arguments
+        if spec.flags_argument is not None and spec.direction == "in":
+            discards = call.connection is not None and call.connection.family != "unix"
+            if discards and arguments[spec.flags_argument] & MSG_TRUNC:
+                return None  # tcp(7): the bytes are thrown away, not copied
+        if spec.shape == "buffer":
+            return memory.read(thread.tid, arguments[1], size)
+        if spec.shape == "vector":
+            return memory.vector(thread.tid, arguments[1], arguments[2], size)
+        if spec.shape == "message":
+            return memory.message(thread.tid, arguments[1], size)
+        return self._file_bytes(thread, call, size)
+
+    def _data(self, thread: Thread, call: Call, size: int, payload: bytes | None) -> None:
+        connection = call.connection
+        assert connection is not None
+        direction = call.spec.direction
+        if call.spec.shape == "file" and call.spec.name == "splice":
+            direction = "out" if call.fd == signed(call.arguments[2]) else "in"
+        assert direction is not None
+        if size == 0:
+            if direction == "out" or connection.ended or not _asked_for_bytes(thread, call):
+                return
+            connection.ended = True
+        if payload is not None and len(payload) != size:
+            self.lost += size
+            payload = None
+        if direction == "out":
+            self.bytes_out += size
+        else:
+            self.bytes_in += size
+        self.events.append(
+            Data(
+                t=self._now(),
+                conn=connection.number,
+                pid=thread.process.pid,
+                tid=thread.tid,
+                fd=call.fd,
+                syscall=call.spec.name,
+                dir=direction,
+                size=size,
+                payload=payload,
+            )
+        )
+        if direction == "in" and not connection.heard:
+            connection.heard = True
+            self._look_for_peer(connection)
+
+    def _look_for_peer(self, connection: Connection) -> None:
+        if connection.family != "unix":
+            return
+        found = self._peers.find(connection.inode, connection.peer_pid)
+        if found is not None:
+            self.events.append(PeerFound(t=self._now(), conn=connection.number, peer=found))
+
+    def _received_message(self, thread: Thread, call: Call) -> None:
+        if memory.has_control_data(thread.tid, call.arguments[1]):
+            self._check_low_descriptors(thread)
+
+    # Files into sockets
+
+    def _enter_file(self, thread: Thread, spec: Spec, arguments: tuple[int, ...]) -> Call | None:
+        """sendfile(out, in, offset, count) and splice(in, off, out, off, length, flags)."""
+        candidates = (arguments[0],) if spec.name == "sendfile" else (arguments[2], arguments[0])
+        for argument in candidates:
+            fd = signed(argument)
+            connection = self._connections.of(thread, fd)
+            if connection is not None:
+                call = Call(spec, arguments, fd, connection)
+                if spec.name == "sendfile":
+                    call.offset = self._file_offset(thread, arguments)
+                return call
+        return None
+
+    def _file_offset(self, thread: Thread, arguments: tuple[int, ...]) -> int:
+        if arguments[2]:
+            return memory.c_long(thread.tid, arguments[2]) or 0
+        try:
+            with open(f"/proc/{thread.tid}/fdinfo/{signed(arguments[1])}", encoding="ascii") as file:
+                return int(file.readline().split()[1])
+        except (OSError, ValueError, IndexError):
+            return 0
+
+    def _file_bytes(self, thread: Thread, call: Call, size: int) -> bytes | None:
+        """The bytes of a regular file that sendfile(2) sent; those out of a pipe are counted only."""
+        if call.spec.name != "sendfile":
+            return None
+        try:
+            path = f"/proc/{thread.tid}/fd/{signed(call.arguments[1])}"
+            if not stat.S_ISREG(os.stat(path).st_mode):
+                return None
+            file = os.open(path, os.O_RDONLY)
+        except OSError:
+            return None
+        try:
+            payload = os.pread(file, size, call.offset)
+        except OSError:
+            return None
+        finally:
+            os.close(file)
+        return payload if len(payload) == size else None
+
+    # Connections
+
+    def _enter_connect(self, thread: Thread, spec: Spec, arguments: tuple[int, ...]) -> Call | None:
+        fd = signed(arguments[0])
+        thread.files.forget(fd)
+        return Call(spec, arguments, fd, None)
+
+    def _leave_connect(self, thread: Thread, call: Call, result: int) -> None:
+        raw = memory.read(thread.tid, call.arguments[1], min(signed(call.arguments[2]), SOCKADDR_MAX))
+        address = parse(raw, thread.tid)
+        number = -result if result < 0 else 0
+        if address is None or number in RESTARTS or number in (errno.EISCONN, errno.EALREADY):
+            return
+        if not self._follow.wants(address):
+            self.ignored[address.text] = None
+        elif number in (0, errno.EINPROGRESS):
+            self._connected(thread, call.fd, address)
+        else:
+            self._connect_event(thread, call.fd, address, self._connections.next_number(), number)
+
+    def _connected(self, thread: Thread, fd: int, address: Address) -> None:
+        inode = processes.socket_inode(thread.tid, fd)
+        if inode is None or inode in self._connections.open:
+            return
+        pid = thread.process.pid
+        connection = self._connections.add(inode, address.family, address.text, pid)
+        thread.files.known[fd] = connection
+        found = peer.by_credentials(pid, fd) if address.family == "unix" else None
+        connection.peer_pid = found.pid if found else None
+        self._connect_event(thread, fd, address, connection.number, 0, found)
+        if fd < LOW:
+            thread.process.every = True
+
+    def _connect_event(
+        self,
+        thread: Thread,
+        fd: int,
+        address: Address,
+        conn: int,
+        number: int,
+        found: peer.Peer | None = None,
+    ) -> None:
+        self.events.append(
+            Connect(
+                t=self._now(),
+                conn=conn,
+                pid=thread.process.pid,
+                tid=thread.tid,
+                fd=fd,
+                family=address.family,
+                address=address.text,
+                error=errno.errorcode.get(number, str(number)) if number else None,
+                peer=found,
+                comm=processes.comm(thread.process.pid),
+            )
+        )
+
+    def _failed(self, thread: Thread, call: Call, number: int) -> None:
+        if number in PASSING or call.connection is None:
+            return
+        self.events.append(
+            Failed(
+                t=self._now(),
+                conn=call.connection.number,
+                pid=thread.process.pid,
+                tid=thread.tid,
+                fd=call.fd,
+                syscall=call.spec.name,
+                error=errno.errorcode.get(number, str(number)),
+            )
+        )
+
+    def _leave_getsockopt(self, thread: Thread, call: Call, result: int) -> None:
+        """SO_ERROR tells how a non-blocking connect(2) ended."""
+        if result == 0:
+            number = memory.c_int(thread.tid, call.arguments[3])
+            if number:
+                self._failed(thread, call, number)
+
+    def _leave_shutdown(self, thread: Thread, call: Call, result: int) -> None:
+        how = signed(call.arguments[1])
+        if result == 0 and call.connection is not None and 0 <= how < len(SHUTDOWNS):
+            self.events.append(
+                Shutdown(
+                    t=self._now(),
+                    conn=call.connection.number,
+                    pid=thread.process.pid,
+                    tid=thread.tid,
+                    how=SHUTDOWNS[how],
+                )
+            )
+
+    # Descriptors
+
+    def _enter_close(self, thread: Thread, spec: Spec, arguments: tuple[int, ...]) -> Call | None:
+        fd = signed(arguments[0])
+        connection = self._connections.of(thread, fd)
+        thread.files.forget(fd)
+        return Call(spec, arguments, fd, connection) if connection else None
+
+    def _enter_close_range(self, thread: Thread, spec: Spec, arguments: tuple[int, ...]) -> Call | None:
+        return Call(spec, arguments, -1, None)
+
+    def _enter_replace(self, thread: Thread, spec: Spec, arguments: tuple[int, ...]) -> Call | None:
+        old, new = signed(arguments[0]), signed(arguments[1])
+        source = self._connections.of(thread, old)
+        replaced = self._connections.of(thread, new)
+        thread.files.forget(new)
+        return Call(spec, arguments, new, source) if source or replaced else None
+
+    def _leave_dup(self, thread: Thread, call: Call, result: int) -> None:
+        if result < 0:
+            return
+        thread.files.forget(result)
+        if call.connection is not None and result < LOW:
+            self._check_low_descriptors(thread)
+        if call.spec.name in ("dup2", "dup3"):
+            self._close_dropped(thread.process.pid, thread.tid)
+
+    def _leave_close(self, thread: Thread, call: Call, result: int) -> None:
+        thread.files.forget(call.fd)
+        self._close_dropped(thread.process.pid, thread.tid)
+
+    def _leave_close_range(self, thread: Thread, call: Call, result: int) -> None:
+        close_range_unshare, close_range_cloexec = 2, 4
+        if result != 0 or call.arguments[2] & close_range_cloexec:
+            return
+        if call.arguments[2] & close_range_unshare:
+            thread.files = Files()
+        thread.files.forget(call.arguments[0] & 0xFFFFFFFF, call.arguments[1] & 0xFFFFFFFF)
+        self._close_dropped(thread.process.pid, thread.tid)
+
+    def _leave_unshare(self, thread: Thread, call: Call, result: int) -> None:
+        if result == 0 and call.arguments[0] & CLONE_FILES:
+            thread.files = Files()
+
+    def _close_dropped(self, pid: int, tid: int) -> None:
+        for connection in self._connections.dropped_by(pid, self._processes):
+            self.events.append(Close(t=self._now(), conn=connection.number, pid=pid, tid=tid))
+
+    def _check_low_descriptors(self, thread: Thread) -> None:
+        """Once a followed socket is a standard stream, the filter would hide its bytes: stop at every syscall."""
+        for fd in range(LOW):
+            thread.files.forget(fd)
+            if self._connections.of(thread, fd) is not None:
+                thread.process.every = True
+
+    def _leave_io_uring(self, thread: Thread, call: Call, result: int) -> None:
+        process = thread.process
+        if result >= 0 and not process.uring_noted:
+            process.uring_noted = True
+            self._note(f"process {process.pid} uses io_uring: bytes moved through it can't be seen by ptrace")
+
+    def _note(self, message: str) -> None:
+        self.events.append(Note(t=self._now(), message=message))
+
+
+def _asked_for_bytes(thread: Thread, call: Call) -> bool:
+    """Whether the call had room for bytes: a read of length 0 returns 0 without meaning end of stream."""
+    if call.spec.shape in ("buffer", "vector"):
+        return call.arguments[2] > 0
+    return True
+
+
+def signal_name(number: int) -> str:
+    """SIGKILL for 9, and so on."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"

@@ -1,0 +1,155 @@
+"""The ptrace requests and system calls that the tracer needs, each as one typed function.
+
+python-ptrace gives the binding; what it lacks (PTRACE_SEIZE, PTRACE_LISTEN, PTRACE_GET_SYSCALL_INFO and their
+constants) comes from include/uapi/linux/ptrace.h. Every function may raise `Gone`: a tracee can be killed at any
+moment, and then ptrace(2) answers ESRCH.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+import struct
+from typing import NamedTuple
+
+from ptrace import PtraceError
+from ptrace.binding.func import (
+    PTRACE_CONT,
+    PTRACE_DETACH,
+    PTRACE_EVENT_CLONE,
+    PTRACE_EVENT_EXEC,
+    PTRACE_EVENT_FORK,
+    PTRACE_EVENT_VFORK,
+    PTRACE_GETEVENTMSG,
+    PTRACE_O_TRACECLONE,
+    PTRACE_O_TRACEEXEC,
+    PTRACE_O_TRACEFORK,
+    PTRACE_O_TRACESYSGOOD,
+    PTRACE_O_TRACEVFORK,
+    PTRACE_SYSCALL,
+    ptrace,
+)
+
+__all__ = [
+    "PTRACE_CONT",
+    "PTRACE_DETACH",
+    "PTRACE_EVENT_CLONE",
+    "PTRACE_EVENT_EXEC",
+    "PTRACE_EVENT_FORK",
+    "PTRACE_EVENT_VFORK",
+    "PTRACE_SYSCALL",
+]
+
+PTRACE_SEIZE = 0x4206
+PTRACE_INTERRUPT = 0x4207
+PTRACE_LISTEN = 0x4208
+PTRACE_GET_SYSCALL_INFO = 0x420E
+PTRACE_O_TRACESECCOMP = 0x80
+PTRACE_O_EXITKILL = 1 << 20
+PTRACE_EVENT_SECCOMP = 7
+PTRACE_EVENT_STOP = 128
+
+WALL = 0x40000000
+"""__WALL of wait(2): threads are waited for as well."""
+
+FOLLOW = (
+    PTRACE_O_TRACESYSGOOD
+    | PTRACE_O_TRACEFORK
+    | PTRACE_O_TRACEVFORK
+    | PTRACE_O_TRACECLONE
+    | PTRACE_O_TRACEEXEC
+    | PTRACE_O_TRACESECCOMP
+)
+
+OP_ENTRY, OP_EXIT, OP_SECCOMP = 1, 2, 3
+
+
+class Gone(Exception):
+    """The tracee vanished (ESRCH): normal at every single ptrace call."""
+
+
+def request(number: int, tid: int, address: int = 0, data: int = 0) -> None:
+    """One ptrace(2) request. Raises Gone for ESRCH and OSError for every other errno."""
+    try:
+        ptrace(number, tid, address, data)
+    except PtraceError as error:
+        if error.errno == errno.ESRCH:
+            raise Gone(tid) from None
+        raise OSError(error.errno, os.strerror(error.errno)) from None
+
+
+def seize(tid: int, *, exit_kill: bool) -> None:
+    """Attach without stopping. With `exit_kill` the tracee is killed when the tracer dies."""
+    request(PTRACE_SEIZE, tid, 0, FOLLOW | (PTRACE_O_EXITKILL if exit_kill else 0))
+
+
+_message = ctypes.c_ulong()
+_MESSAGE_AT = ctypes.addressof(_message)
+
+
+def event_message(tid: int) -> int:
+    """PTRACE_GETEVENTMSG: the new thread's id at a clone event, the former thread id at an exec event."""
+    request(PTRACE_GETEVENTMSG, tid, 0, _MESSAGE_AT)
+    return _message.value
+
+
+class SyscallInfo(NamedTuple):
+    """struct ptrace_syscall_info: `values` is (number, arg0 .. arg5) at an entry or seccomp stop, else (result,)."""
+
+    op: int
+    audit: int
+    values: tuple[int, ...]
+
+
+_INFO_SIZE = 88
+_info = ctypes.create_string_buffer(_INFO_SIZE)
+_INFO_AT = ctypes.addressof(_info)
+_HEAD = struct.Struct("=B3xI16x")
+_ENTRY = struct.Struct("=7Q")
+_EXIT = struct.Struct("=q")
+
+
+def parse_syscall_info(raw: bytes | memoryview) -> SyscallInfo:
+    """Decode the bytes of struct ptrace_syscall_info (include/uapi/linux/ptrace.h)."""
+    op, audit = _HEAD.unpack_from(raw)
+    return SyscallInfo(op, audit, (_EXIT if op == OP_EXIT else _ENTRY).unpack_from(raw, _HEAD.size))
+
+
+_info_view = memoryview(_info)
+
+
+def syscall_info(tid: int) -> SyscallInfo:
+    """What the stopped thread is about to call, or what its call returned."""
+    request(PTRACE_GET_SYSCALL_INFO, tid, _INFO_SIZE, _INFO_AT)
+    return parse_syscall_info(_info_view)
+
+
+_libc = ctypes.CDLL(None, use_errno=True)
+_syscall = _libc.syscall
+_syscall.restype = ctypes.c_long
+
+SYS_KCMP = {"x86_64": 312, "aarch64": 272}
+KCMP_FILES = 2
+SYS_PIDFD_GETFD = 438
+
+
+def shares_files(one: int, other: int) -> bool:
+    """Whether two processes share one descriptor table (CLONE_FILES), by kcmp(2); False where it can't be told."""
+    number = SYS_KCMP.get(os.uname().machine)
+    if number is None:
+        return False
+    return int(_syscall(number, one, other, KCMP_FILES, 0, 0)) == 0
+
+
+def steal_descriptor(pid: int, fd: int) -> int:
+    """A duplicate, in this process, of descriptor `fd` of process `pid` (pidfd_getfd(2), Linux 5.6). OSError if not."""
+    pidfd = os.pidfd_open(pid)
+    try:
+        copy = int(_syscall(SYS_PIDFD_GETFD, pidfd, fd, 0))
+    finally:
+        os.close(pidfd)
+    if copy < 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+    return copy

@@ -1,0 +1,288 @@
+"""The stop loop: one blocking waitpid(2), what is pending is drained, each stopped thread is resumed exactly once.
+
+A stop is answered with a Resume: how to go on and with which signal. The thread goes on before the consumer of the
+events does its work. This module knows ptrace(2)'s stops and nothing of sockets; what a syscall means is the
+Follower's business.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from tracer.capture import kernel, processes
+from tracer.capture.arch import Architecture
+from tracer.capture.follower import Follower, signed
+from tracer.capture.kernel import Gone
+from tracer.capture.syscalls import BY_NAME, NOT_STDIO, Spec
+from tracer.capture.tracees import Files, Process, Thread
+from tracer.events import Event
+
+STOPPING = {signal.SIGSTOP, signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU}
+SYSCALL_STOP = signal.SIGTRAP | 0x80
+BIRTHS = {kernel.PTRACE_EVENT_FORK, kernel.PTRACE_EVENT_VFORK, kernel.PTRACE_EVENT_CLONE}
+
+
+class Resume(NamedTuple):
+    """How a stopped thread goes on: a ptrace request and the signal to deliver."""
+
+    request: int
+    signal: int = 0
+
+
+class StopLoop:
+    """Follows threads and processes from their first stop to their end."""
+
+    def __init__(self, arch: Architecture, follower: Follower) -> None:
+        self.root_status: int | None = None
+        """The wait status of the root process once it has ended."""
+        self.root_executed = False
+        self._audit = arch.audit
+        self._specs = {number: BY_NAME[name] for name, number in arch.numbers.items()}
+        self._follower = follower
+        self._root = 0
+        self._threads: dict[int, Thread] = {}
+        self._processes: dict[int, Process] = {}
+        self._early: dict[int, int] = {}
+        """Children that stopped before their birth was announced, with their wait status."""
+        self.on_root_exec: Callable[[], bool] = lambda: False
+        """Called once, at the root's first exec: True if no filter is in place."""
+        self.on_root_continued: Callable[[], None] = lambda: None
+
+    @property
+    def alive(self) -> int:
+        """How many processes are traced now."""
+        return len(self._processes)
+
+    def adopt(self, pid: int, *, root: bool, every: bool) -> Thread:
+        """Take a process that was seized into the books."""
+        process = Process(pid, every=every)
+        self._processes[pid] = process
+        self._follower.started(process)
+        if root:
+            self._root = pid
+        return self._add_thread(pid, process, Files())
+
+    def add_thread(self, tid: int, leader: Thread) -> None:
+        """Take a thread of a process that was attached to into the books."""
+        self._add_thread(tid, leader.process, leader.files)
+
+    def _add_thread(self, tid: int, process: Process, files: Files) -> Thread:
+        thread = Thread(tid, process, files)
+        self._threads[tid] = thread
+        process.threads.add(tid)
+        return thread
+
+    def run(self) -> Iterator[Event]:
+        """Events until the root process has ended, or nothing is left to trace."""
+        events = self._follower.events
+        while self._threads and self.root_status is None:
+            for tid, status in self._pending():
+                self._handle(tid, status)
+                if events:
+                    yield from events
+                    events.clear()
+
+    def linger(self) -> None:
+        """Let the processes that outlived the root go on: serve their stops, tell nothing, until the last has ended."""
+        while self._threads:
+            for tid, status in self._pending():
+                self._handle(tid, status)
+                self._follower.events.clear()
+
+    def _pending(self) -> list[tuple[int, int]]:
+        """All the stops there are, at least one: served in turn, so that no busy thread starves another."""
+        found: list[tuple[int, int]] = []
+        options = kernel.WALL
+        while True:
+            try:
+                tid, status = os.waitpid(-1, options)
+            except ChildProcessError:
+                if not found:
+                    self._threads.clear()
+                    self._processes.clear()
+                return found
+            if tid == 0:
+                return found
+            found.append((tid, status))
+            options = kernel.WALL | os.WNOHANG
+
+    def _handle(self, tid: int, status: int) -> None:
+        if not os.WIFSTOPPED(status):
+            self._ended(tid, status)
+            return
+        thread = self._threads.get(tid)
+        if thread is None:
+            self._early[tid] = status
+            return
+        try:
+            self._resume(thread, self._stopped(thread, status))
+        except Gone:
+            pass  # its end is reported by a later wait
+
+    def _resume(self, thread: Thread, how: Resume) -> None:
+        kernel.request(how.request, thread.tid, 0, how.signal)
+
+    def _onward(self, thread: Thread, deliver: int = 0) -> Resume:
+        """On to the next stop of interest; inside a followed call that is its exit, signals notwithstanding."""
+        if thread.call is not None or thread.process.every:
+            return Resume(kernel.PTRACE_SYSCALL, deliver)
+        return Resume(kernel.PTRACE_CONT, deliver)
+
+    def _stopped(self, thread: Thread, status: int) -> Resume:
+        event = status >> 16
+        number = os.WSTOPSIG(status)
+        if event == kernel.PTRACE_EVENT_SECCOMP:
+            if not thread.entered:  # else the entry stop before it has told already
+                self._entered(thread)
+        elif number == SYSCALL_STOP:
+            self._at_syscall(thread)
+        elif event in BIRTHS:
+            self._born(thread, kernel.event_message(thread.tid), event)
+        elif event == kernel.PTRACE_EVENT_EXEC:
+            self._executed(thread, kernel.event_message(thread.tid))
+        elif event == kernel.PTRACE_EVENT_STOP:
+            if number in STOPPING:
+                return Resume(kernel.PTRACE_LISTEN)
+            if thread.tid == self._root:
+                self.on_root_continued()
+        elif event == 0:
+            return self._onward(thread, number)
+        return self._onward(thread)
+
+    # Syscalls
+
+    def _at_syscall(self, thread: Thread) -> None:
+        if thread.entered:
+            info = kernel.syscall_info(thread.tid)
+            if info.op == kernel.OP_EXIT:
+                self._left(thread, info.values[0])
+                return
+        self._entered(thread)
+
+    def _entered(self, thread: Thread) -> None:
+        info = kernel.syscall_info(thread.tid)
+        if info.op == kernel.OP_EXIT:
+            return  # an exit whose entry was before our time, or the second one of a restarted call
+        thread.entered = True
+        thread.call = None
+        spec = self._specs.get(info.values[0])
+        if spec is None or info.audit != self._audit or not _is_followed(spec, info.values):
+            self._skip(thread)
+            return
+        was_every = thread.process.every
+        thread.call = self._follower.enter(thread, spec, info.values[1:])
+        if thread.call is None:
+            self._skip(thread)
+        self._leave_filter(thread, was_every)
+
+    def _skip(self, thread: Thread) -> None:
+        """The exit won't be waited for, unless the process stops at every syscall."""
+        if not thread.process.every:
+            thread.entered = False
+
+    def _left(self, thread: Thread, result: int) -> None:
+        call, thread.call, thread.entered = thread.call, None, False
+        if call is not None:
+            was_every = thread.process.every
+            self._follower.leave(thread, call, result)
+            self._leave_filter(thread, was_every)
+
+    def _leave_filter(self, thread: Thread, was_every: bool) -> None:
+        """The process just began to stop at every syscall: its running threads must be told."""
+        if thread.process.every and not was_every:
+            for tid in thread.process.threads - {thread.tid}:
+                try:
+                    kernel.request(kernel.PTRACE_INTERRUPT, tid)
+                except (Gone, OSError):
+                    continue
+
+    # Processes
+
+    def _born(self, parent: Thread, child: int, event: int) -> None:
+        is_thread = event == kernel.PTRACE_EVENT_CLONE and processes.thread_group(child) == parent.process.pid
+        if is_thread:
+            thread = self._add_thread(child, parent.process, parent.files)
+        else:
+            thread = self.adopt(child, root=False, every=parent.process.every)
+            if event == kernel.PTRACE_EVENT_CLONE and kernel.shares_files(parent.process.pid, child):
+                thread.files = parent.files
+        self._follower.forked(parent, child, is_thread=is_thread)
+        early = self._early.pop(child, None)
+        if early is not None:
+            self._handle(child, early)
+
+    def _executed(self, leader: Thread, former: int) -> None:
+        """exec(2) ends all threads but one, which takes over the leader's id; only that one is left."""
+        process = leader.process
+        for tid in process.threads - {leader.tid}:
+            self._threads.pop(tid, None)
+        process.threads = {leader.tid}
+        leader.files = Files()
+        leader.call = None
+        leader.entered = process.every  # its exit stop is still to come
+        if leader.tid == self._root and not self.root_executed:
+            self.root_executed = True
+            process.every = self.on_root_exec()
+            leader.entered = process.every
+        self._follower.executed(leader)
+
+    def _ended(self, tid: int, status: int) -> None:
+        self._early.pop(tid, None)
+        thread = self._threads.pop(tid, None)
+        if thread is None:
+            return
+        process = thread.process
+        process.threads.discard(tid)
+        if tid != process.pid:
+            return
+        for other in process.threads:
+            self._threads.pop(other, None)
+        self._processes.pop(tid, None)
+        code = os.WEXITSTATUS(status) if os.WIFEXITED(status) else None
+        killed_by = os.WTERMSIG(status) if os.WIFSIGNALED(status) else None
+        if tid == self._root:
+            self.root_status = status
+        self._follower.exited(tid, code, killed_by)
+
+
+def _is_followed(spec: Spec, values: tuple[int, ...]) -> bool:
+    """The guards that the filter would have applied; those on standard streams are for the filter alone."""
+    for guard in spec.guards:
+        if guard is NOT_STDIO:
+            continue
+        value = values[1 + guard.argument] & 0xFFFFFFFF
+        holds = value > guard.values[0] if guard.relation == "above" else value in guard.values
+        if not holds:
+            return False
+    return True
+
+
+def refusal(error: OSError, pid: int) -> str:
+    """Why ptrace(2) refused to attach to `pid`, and what to do about it, in one sentence."""
+    if error.errno == errno.EPERM:
+        tracer = _tracer_of(pid)
+        if tracer:
+            return f"process {pid} is already traced by process {tracer}: end that debugger or strace first"
+        return (
+            f"not permitted to trace process {pid}: run socktrace as root or give it CAP_SYS_PTRACE "
+            "(in a container: docker run --cap-add SYS_PTRACE); /proc/sys/kernel/yama/ptrace_scope 3 forbids it to all"
+        )
+    return f"can't trace process {pid}: {os.strerror(error.errno or 0)}"
+
+
+def _tracer_of(pid: int) -> int:
+    try:
+        with open(f"/proc/{pid}/status", encoding="utf-8", errors="replace") as file:
+            for line in file:
+                if line.startswith("TracerPid:"):
+                    return int(line[10:])
+    except (OSError, ValueError):
+        pass
+    return 0
+
+
+__all__ = ["Resume", "StopLoop", "refusal", "signed"]

@@ -1,0 +1,113 @@
+"""Who is at the other end of a connection.
+
+Two independent witnesses. SO_PEERCRED (unix(7)), asked on a duplicate of the command's own socket, names the process
+that called listen(2): with socket activation that is systemd, not dockerd. sock_diag (sock_diag(7)) names the inode
+of the socket that ours is paired with, and /proc tells which process holds that inode; the daemon must have accepted
+by then, and its descriptors must be readable, which takes root. The second answer is the better one.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import struct
+
+from tracer.capture import kernel, processes
+from tracer.events import Peer
+
+_UCRED = struct.Struct("=iII")
+
+
+def by_credentials(pid: int, fd: int) -> Peer | None:
+    """The peer by SO_PEERCRED of descriptor `fd` in process `pid`; None where the kernel does not say."""
+    try:
+        copy = socket.socket(fileno=kernel.steal_descriptor(pid, fd))
+    except OSError:
+        return None
+    with copy:
+        try:
+            raw = copy.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size)
+        except OSError:
+            return None
+    peer, uid, gid = _UCRED.unpack(raw)
+    return _described(peer, uid, gid, "SO_PEERCRED") if peer > 0 else None
+
+
+def _described(pid: int, uid: int | None, gid: int | None, how: str) -> Peer:
+    return Peer(
+        pid=pid,
+        uid=uid,
+        gid=gid,
+        exe=processes.exe(pid),
+        comm=processes.comm(pid),
+        same_pid_namespace=processes.in_our_pid_namespace(pid),
+        how=how,
+    )
+
+
+class PeerFinder:
+    """Finds the process that holds the other end, remembering the last ones: most connections share a daemon."""
+
+    def __init__(self) -> None:
+        self._seen: list[int] = []
+
+    def find(self, inode: int, likely: int | None) -> Peer | None:
+        """The holder of the socket that socket `inode` is paired with; `likely` is tried first."""
+        other = paired_inode(inode)
+        if other is None:
+            return None
+        first = [*self._seen, *([likely] if likely else [])]
+        for pid in first + [pid for pid in _all_pids() if pid not in first]:
+            if processes.holds_socket(pid, other):
+                if pid not in self._seen:
+                    self._seen.insert(0, pid)
+                uid, gid = processes.user(pid) or (None, None)
+                return _described(pid, uid, gid, "sock_diag")
+        return None
+
+
+def _all_pids() -> list[int]:
+    return [int(name) for name in os.listdir("/proc") if name.isdigit()]
+
+
+NETLINK_SOCK_DIAG = 4
+SOCK_DIAG_BY_FAMILY = 20
+NLM_F_REQUEST = 1
+UDIAG_SHOW_PEER = 4
+UNIX_DIAG_PEER = 2
+_HEADER = struct.Struct("=IHHII")
+_REQUEST = struct.Struct("=BBHIIIII")
+_DIAG_SIZE = 16
+_ATTRIBUTE = struct.Struct("=HH")
+
+
+def paired_inode(inode: int) -> int | None:
+    """The inode of the Unix socket that `inode` is connected to (NETLINK_SOCK_DIAG, UDIAG_SHOW_PEER), or None."""
+    any_state, any_cookie = 0xFFFFFFFF, 0xFFFFFFFF
+    body = _REQUEST.pack(socket.AF_UNIX, 0, 0, any_state, inode, UDIAG_SHOW_PEER, any_cookie, any_cookie)
+    head = _HEADER.pack(_HEADER.size + len(body), SOCK_DIAG_BY_FAMILY, NLM_F_REQUEST, 1, 0)
+    try:
+        with socket.socket(socket.AF_NETLINK, socket.SOCK_DGRAM, NETLINK_SOCK_DIAG) as netlink:
+            netlink.settimeout(0.2)
+            netlink.sendto(head + body, (0, 0))
+            answer = netlink.recv(4096)
+    except OSError:
+        return None
+    return _peer_attribute(answer)
+
+
+def _peer_attribute(answer: bytes) -> int | None:
+    if len(answer) < _HEADER.size:
+        return None
+    length, kind, _, _, _ = _HEADER.unpack_from(answer)
+    if kind != SOCK_DIAG_BY_FAMILY:
+        return None
+    at = _HEADER.size + _DIAG_SIZE
+    while at + _ATTRIBUTE.size <= min(length, len(answer)):
+        size, name = _ATTRIBUTE.unpack_from(answer, at)
+        if size < _ATTRIBUTE.size:
+            return None
+        if name == UNIX_DIAG_PEER:
+            return int.from_bytes(answer[at + 4 : at + 8], "little") or None
+        at += (size + 3) & ~3
+    return None

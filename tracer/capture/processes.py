@@ -1,0 +1,104 @@
+"""What /proc says about a process. A process may be gone or hidden at any moment: then the answer is None or empty."""
+
+from __future__ import annotations
+
+import os
+
+
+def comm(pid: int) -> str | None:
+    """The process's short name."""
+    try:
+        with open(f"/proc/{pid}/comm", encoding="utf-8", errors="replace") as file:
+            return file.read().rstrip("\n")
+    except OSError:
+        return None
+
+
+def exe(pid: int) -> str | None:
+    """The path of the program; readable only with permission to inspect the process."""
+    try:
+        return os.readlink(f"/proc/{pid}/exe")
+    except OSError:
+        return None
+
+
+def _strings(path: str) -> list[str]:
+    try:
+        with open(path, "rb") as file:
+            raw = file.read()
+    except OSError:
+        return []
+    return [os.fsdecode(part) for part in raw.split(b"\0")[:-1]]
+
+
+def argv(pid: int) -> list[str]:
+    """The command line."""
+    return _strings(f"/proc/{pid}/cmdline")
+
+
+def environment(pid: int) -> dict[str, str]:
+    """The environment with which the program was started."""
+    return dict(line.split("=", 1) for line in _strings(f"/proc/{pid}/environ") if "=" in line)
+
+
+def user(pid: int) -> tuple[int, int] | None:
+    """(effective uid, effective gid)."""
+    try:
+        found = os.stat(f"/proc/{pid}")
+    except OSError:
+        return None
+    return found.st_uid, found.st_gid
+
+
+def thread_group(tid: int) -> int:
+    """The process of a thread; the thread's own id where it can't be told."""
+    try:
+        with open(f"/proc/{tid}/status", "rb") as file:
+            for line in file:
+                if line.startswith(b"Tgid:"):
+                    return int(line[5:])
+    except OSError:
+        pass
+    return tid
+
+
+def in_our_pid_namespace(pid: int) -> bool | None:
+    """Whether the process sees the same process ids as we do; None where it can't be told."""
+    try:
+        return os.readlink(f"/proc/{pid}/ns/pid") == os.readlink("/proc/self/ns/pid")
+    except OSError:
+        return None
+
+
+def socket_inode(pid: int, fd: int) -> int | None:
+    """The inode number of a socket descriptor; None for everything that is not a socket."""
+    try:
+        target = os.readlink(f"/proc/{pid}/fd/{fd}")
+    except OSError:
+        return None
+    return int(target[8:-1]) if target.startswith("socket:[") else None
+
+
+def holds_socket(pid: int, inode: int) -> bool:
+    """Whether any descriptor of the process is this socket."""
+    wanted = f"socket:[{inode}]"
+    try:
+        descriptors = os.listdir(f"/proc/{pid}/fd")
+    except OSError:
+        return False
+    for fd in descriptors:
+        try:
+            if os.readlink(f"/proc/{pid}/fd/{fd}") == wanted:
+                return True
+        except OSError:
+            continue
+    return False
+
+
+def is_32_bit(pid: int) -> bool:
+    """Whether the program is a 32-bit ELF file (e_ident[EI_CLASS] is ELFCLASS32, elf(5))."""
+    try:
+        with open(f"/proc/{pid}/exe", "rb") as file:
+            return file.read(5) == b"\x7fELF\x01"
+    except OSError:
+        return False

@@ -1,0 +1,73 @@
+"""Which syscalls are followed, as one table: how each moves bytes, and when the filter lets it pass unseen.
+
+Add a syscall by adding a row here and its number in `arch`. The order of the rows is the order of the tests in the
+seccomp filter: the frequent ones first.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple, TypeAlias
+
+from tracer.events import Direction
+
+Shape: TypeAlias = Literal["buffer", "vector", "message", "messages", "file"]
+"""Where the bytes are: (buf, len) in args 1 and 2; (iov, count) there; a msghdr or an mmsghdr array; a file."""
+
+
+class Guard(NamedTuple):
+    """The call is followed only if argument `argument` (its low 32 bits) compares so with one of `values`."""
+
+    argument: int
+    relation: Literal["above", "in"]
+    values: tuple[int, ...]
+
+
+class Spec(NamedTuple):
+    """One followed syscall. `direction` is None for calls that manage descriptors and connections."""
+
+    name: str
+    direction: Direction | None = None
+    shape: Shape = "buffer"
+    guards: tuple[Guard, ...] = ()
+    fd_argument: int = 0
+    flags_argument: int | None = None
+
+
+NOT_STDIO = Guard(0, "above", (2,))
+"""Descriptors 0 to 2 are the command's own streams; when one becomes a followed socket the process leaves the
+filter's help and stops at every syscall (see `descriptors`)."""
+
+F_DUPFD, F_DUPFD_CLOEXEC = 0, 1030
+SOL_SOCKET, SO_ERROR = 1, 4
+MSG_PEEK, MSG_TRUNC = 0x02, 0x20
+CLONE_FILES = 0x400
+
+SPECS = (
+    Spec("read", "in", guards=(NOT_STDIO,)),
+    Spec("write", "out", guards=(NOT_STDIO,)),
+    Spec("close"),
+    Spec("recvfrom", "in", flags_argument=3),
+    Spec("sendto", "out", flags_argument=3),
+    Spec("recvmsg", "in", "message", flags_argument=2),
+    Spec("sendmsg", "out", "message", flags_argument=2),
+    Spec("readv", "in", "vector", (NOT_STDIO,)),
+    Spec("writev", "out", "vector", (NOT_STDIO,)),
+    Spec("preadv2", "in", "vector"),
+    Spec("pwritev2", "out", "vector"),
+    Spec("recvmmsg", "in", "messages", flags_argument=3),
+    Spec("sendmmsg", "out", "messages", flags_argument=3),
+    Spec("sendfile", "out", "file"),
+    Spec("splice", "in", "file"),
+    Spec("connect"),
+    Spec("shutdown"),
+    Spec("getsockopt", guards=(Guard(1, "in", (SOL_SOCKET,)), Guard(2, "in", (SO_ERROR,)))),
+    Spec("dup"),
+    Spec("dup2"),
+    Spec("dup3"),
+    Spec("fcntl", guards=(Guard(1, "in", (F_DUPFD, F_DUPFD_CLOEXEC)),)),
+    Spec("close_range"),
+    Spec("unshare", guards=(Guard(0, "above", (0,)),)),
+    Spec("io_uring_setup"),
+)
+
+BY_NAME = {spec.name: spec for spec in SPECS}

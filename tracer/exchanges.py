@@ -1,0 +1,446 @@
+"""Pairs requests with responses: events go in, exchanges come out, with their timing, their syscalls and failures.
+
+`assemble` passes every other event through in its place, so that whoever consumes it sees one ordered stream. An
+exchange is yielded when it is over, which may be long after the next one on another connection has begun;
+`in_order` puts them back into the order of their requests.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from tracer.events import (
+    Close,
+    Connect,
+    Data,
+    Direction,
+    End,
+    Event,
+    Exec,
+    Exit,
+    Failed,
+    PeerFound,
+    Shutdown,
+)
+from tracer.wire.bodies import EMPTY, Body, BodyReader
+from tracer.wire.connection import HttpConnection, Step, Upgraded
+from tracer.wire.http1 import Body as BodyPiece
+from tracer.wire.http1 import Broken, Complete, Head, Headers, Opaque, Trailers
+
+
+@dataclass(slots=True)
+class Party:
+    """A connection and the two processes at its ends, as far as known."""
+
+    number: int
+    connect: Connect
+    exe: str | None = None
+    argv: list[str] = field(default_factory=list)
+    exchanges: int = 0
+
+    @property
+    def endpoint(self) -> str:
+        """The daemon's address as a URL, in the form of DOCKER_HOST."""
+        scheme = "unix" if self.connect.family == "unix" else "tcp"
+        return f"{scheme}://{self.connect.address}"
+
+    @property
+    def program(self) -> str:
+        """The client's name: its comm, or its program file's."""
+        return self.connect.comm or (self.exe or "?").rsplit("/", 1)[-1]
+
+
+@dataclass(slots=True)
+class Call:
+    """A run of like syscalls that carried bytes of an exchange: `count` of them moved `size` bytes."""
+
+    t: float
+    syscall: str
+    fd: int
+    tid: int
+    dir: Direction
+    size: int
+    count: int = 1
+    pieces: list[bytes | None] = field(default_factory=list)
+    """The bytes of each syscall, if they are kept at all; None for bytes that were counted only."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A request or a response. `complete` is False for one that was cut off."""
+
+    head: Head
+    body: Body = EMPTY
+    trailers: Headers = field(default_factory=list)
+    complete: bool = True
+
+
+@dataclass(slots=True)
+class Timing:
+    """Seconds on the recording's clock; None for what did not happen."""
+
+    sent: float | None = None
+    first_byte: float | None = None
+    done: float | None = None
+
+    @property
+    def wait(self) -> float | None:
+        """Time to the first byte of the response."""
+        return None if self.sent is None or self.first_byte is None else max(0.0, self.first_byte - self.sent)
+
+    @property
+    def total(self) -> float | None:
+        """Time to the last byte."""
+        return None if self.sent is None or self.done is None else max(0.0, self.done - self.sent)
+
+
+@dataclass(slots=True)
+class Stream:
+    """What flowed after a change of protocol: byte counts per direction."""
+
+    kind: str = "raw"
+    bytes_out: int = 0
+    bytes_in: int = 0
+
+
+@dataclass(slots=True)
+class Exchange:
+    """A request and its response. Either may be missing; then `failure` is a sentence that says why."""
+
+    number: int
+    party: Party
+    request: Message | None = None
+    response: Message | None = None
+    informational: list[Head] = field(default_factory=list)
+    timing: Timing = field(default_factory=Timing)
+    calls: list[Call] = field(default_factory=list)
+    upgrade: str | None = None
+    stream: Stream | None = None
+    failure: str | None = None
+
+    @property
+    def size(self) -> int:
+        """Bytes of both bodies and of the stream."""
+        messages = sum(message.body.size for message in (self.request, self.response) if message)
+        return messages + (self.stream.bytes_out + self.stream.bytes_in if self.stream else 0)
+
+
+Item: TypeAlias = Event | Exchange
+
+
+class _Side:
+    """One message being read."""
+
+    def __init__(self, head: Head) -> None:
+        self.head = head
+        self.trailers: Headers = []
+        self.complete = False
+        media_type = head.value("content-type") or ""
+        self.body = BodyReader(media_type, head.value("content-encoding") or "")
+
+    def message(self) -> Message:
+        return Message(self.head, self.body.finish(), self.trailers, self.complete)
+
+
+class _Pending:
+    """An exchange that is not over."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        self.exchange = exchange
+        self.request: _Side | None = None
+        self.response: _Side | None = None
+        self.broken: str | None = None
+        self.start: dict[Direction, int] = {"out": 0}
+        """Where its bytes begin in each direction's stream."""
+        self.end: dict[Direction, int] = {}
+
+    @property
+    def is_over(self) -> bool:
+        if self.exchange.upgrade or self.broken:
+            return False  # until the connection is closed
+        answered = self.response is not None and self.response.complete
+        return answered and self.request is not None and self.request.complete
+
+    def finish(self, failure: str | None) -> Exchange:
+        exchange = self.exchange
+        exchange.request = self.request.message() if self.request else None
+        exchange.response = self.response.message() if self.response else None
+        answered = exchange.response is not None and exchange.response.complete
+        exchange.failure = self.broken or (None if answered else failure)
+        return exchange
+
+
+class _Conversation:
+    """One connection: feeds the decoder and sorts what it says into exchanges."""
+
+    def __init__(self, party: Party, keep_pieces: bool) -> None:
+        self.party = party
+        self._keep_pieces = keep_pieces
+        self._wire = HttpConnection()
+        self._pending: deque[_Pending] = deque()
+        self._first_number = 0
+        """Number, within this connection, of the oldest pending exchange."""
+        self._offsets: dict[Direction, int] = {"out": 0, "in": 0}
+        self._last_failure: Failed | None = None
+        self.closed = False
+
+    def data(self, event: Data, numbers: Iterator[int]) -> Iterator[Exchange]:
+        """The bytes of one syscall."""
+        start = self._offsets[event.dir]
+        self._offsets[event.dir] = start + event.size
+        if event.size == 0:
+            steps = self._wire.end_of_stream(event.dir)
+        elif event.payload is None:
+            steps = self._uncounted(event)
+        else:
+            steps = self._wire.feed(event.dir, event.payload)
+        touched: list[_Pending] = list(self._in_progress(event.dir))
+        for step in steps:
+            pending = self._step(step, event, numbers)
+            if pending is not None and pending not in touched:
+                touched.append(pending)
+        for pending in touched:
+            self._carry(pending, event, start)
+        yield from self._finished(event.t)
+
+    def _uncounted(self, event: Data) -> Iterator[Step]:
+        """Bytes that were not kept: the stream can't be followed beyond them."""
+        return self._wire.feed(event.dir, b"\0" * event.size)
+
+    def _in_progress(self, direction: Direction) -> Iterator[_Pending]:
+        for pending in self._pending:
+            if direction in pending.start and direction not in pending.end:
+                yield pending
+                return
+
+    def _step(self, step: Step, event: Data, numbers: Iterator[int]) -> _Pending | None:
+        pending = self._of(step, numbers, event)
+        if pending is None:
+            return None
+        happened = step.event
+        if isinstance(happened, Head):
+            self._head(pending, step.direction, happened, event)
+        elif isinstance(happened, BodyPiece):
+            side = pending.request if step.direction == "out" else pending.response
+            if side is not None:
+                side.body.feed(happened.data)
+        elif isinstance(happened, Trailers):
+            side = pending.request if step.direction == "out" else pending.response
+            if side is not None:
+                side.trailers = happened.headers
+        elif isinstance(happened, Complete):
+            self._complete(pending, step.direction, happened, event)
+        elif isinstance(happened, Broken):
+            pending.broken = pending.broken or happened.reason
+            pending.start.setdefault(step.direction, happened.at)
+        elif isinstance(happened, Opaque):
+            self._opaque(pending, step.direction, happened)
+        else:
+            self._upgraded(pending, happened)
+        return pending
+
+    def _of(self, step: Step, numbers: Iterator[int], event: Data) -> _Pending | None:
+        """The exchange that a step belongs to; made when its first request byte is seen."""
+        if isinstance(step.event, Opaque | Upgraded) and self._pending:
+            return self._pending[-1] if isinstance(step.event, Opaque) else self._pending[0]
+        index = step.number - self._first_number
+        if 0 <= index < len(self._pending):
+            return self._pending[index]
+        if step.direction == "in" and not isinstance(step.event, Broken | Opaque | Head):
+            return None
+        exchange = Exchange(next(numbers), self.party)
+        exchange.timing.sent = event.t if step.direction == "out" else None
+        self.party.exchanges += 1
+        pending = _Pending(exchange)
+        pending.start = {}
+        self._pending.append(pending)
+        return pending
+
+    def _head(self, pending: _Pending, direction: Direction, head: Head, event: Data) -> None:
+        pending.start.setdefault(direction, head.at)
+        if direction == "out":
+            pending.request = _Side(head)
+            pending.exchange.timing.sent = event.t
+            return
+        if pending.exchange.timing.first_byte is None:
+            pending.exchange.timing.first_byte = event.t
+        if 100 <= head.status < 200 and head.status != 101:
+            pending.exchange.informational.append(head)
+        else:
+            pending.response = _Side(head)
+
+    def _complete(self, pending: _Pending, direction: Direction, complete: Complete, event: Data) -> None:
+        side = pending.request if direction == "out" else pending.response
+        if side is None:
+            return  # the end of a 1xx response
+        side.complete = True
+        pending.end[direction] = complete.end
+        if direction == "in":
+            pending.exchange.timing.done = event.t
+
+    def _upgraded(self, pending: _Pending, upgraded: Upgraded) -> None:
+        pending.exchange.upgrade = upgraded.protocol
+        pending.exchange.stream = Stream()
+        pending.end.clear()
+
+    def _opaque(self, pending: _Pending, direction: Direction, opaque: Opaque) -> None:
+        stream = pending.exchange.stream
+        if stream is None:
+            return
+        if direction == "out":
+            stream.bytes_out += len(opaque.data)
+        else:
+            stream.bytes_in += len(opaque.data)
+
+    def _carry(self, pending: _Pending, event: Data, start: int) -> None:
+        """Note the syscall, with as many of its bytes as belong to this exchange."""
+        first = max(start, pending.start.get(event.dir, start))
+        last = min(start + event.size, pending.end.get(event.dir, start + event.size))
+        size = max(0, last - first)
+        if event.size and not size:
+            return
+        calls = pending.exchange.calls
+        if calls and not self._keep_pieces:
+            run = calls[-1]
+            if (run.syscall, run.fd, run.dir) == (event.syscall, event.fd, event.dir) and run.size and size:
+                run.size += size
+                run.count += 1
+                return
+        call = Call(event.t, event.syscall, event.fd, event.tid, event.dir, size)
+        if self._keep_pieces:
+            call.pieces.append(None if event.payload is None else event.payload[first - start : last - start])
+        calls.append(call)
+
+    def _finished(self, t: float) -> Iterator[Exchange]:
+        while self._pending and self._pending[0].is_over:
+            self._first_number += 1
+            pending = self._pending.popleft()
+            pending.exchange.timing.done = t
+            yield pending.finish(None)
+
+    def failed(self, event: Failed) -> None:
+        """A syscall on this connection failed."""
+        self._last_failure = event
+
+    def close(self, t: float, *, why: str, numbers: Iterator[int]) -> Iterator[Exchange]:
+        """Nothing more comes: what is pending ends as it is."""
+        if self.closed:
+            return
+        self.closed = True
+        ending = Data(
+            t=t, conn=self.party.number, pid=0, tid=0, fd=-1, syscall="", dir="in", size=0, payload=None
+        )
+        for step in self._wire.end_of_stream("in"):
+            if not isinstance(step.event, Broken):
+                self._step(step, ending, numbers)
+        yield from self._finished(t)
+        while self._pending:
+            pending = self._pending.popleft()
+            if pending.exchange.timing.done is None or pending.exchange.upgrade:
+                pending.exchange.timing.done = t
+            yield pending.finish(self._failure(pending, why))
+
+    def _failure(self, pending: _Pending, why: str) -> str:
+        if self._last_failure is not None:
+            failed = self._last_failure
+            why = f"{failed.syscall} failed with {failed.error}"
+        if pending.response is not None:
+            return f"the response was cut off after {pending.response.body.size:,} bytes of body: {why}"
+        if pending.request is not None and not pending.request.complete:
+            return f"the request was cut off after {pending.request.body.size:,} bytes of body: {why}"
+        return f"there was no response: {why}"
+
+
+def _numbers() -> Iterator[int]:
+    number = 0
+    while True:
+        number += 1
+        yield number
+
+
+def assemble(events: Iterable[Event], *, keep_pieces: bool = False) -> Iterator[Item]:
+    """Events with their `data` turned into exchanges; all other events stay, in their places.
+
+    With `keep_pieces` every syscall of an exchange is kept with its bytes (for `-vvv` and for replaying).
+    """
+    numbers = _numbers()
+    conversations: dict[int, _Conversation] = {}
+    programs: dict[int, Exec] = {}
+    t = 0.0
+    for event in events:
+        t = getattr(event, "t", t)
+        conversation = conversations.get(getattr(event, "conn", 0))
+        if isinstance(event, Data):
+            if conversation is not None:
+                yield from conversation.data(event, numbers)
+            continue
+        if isinstance(event, Connect):
+            party = _party(event, programs)
+            yield event
+            if event.error is None:
+                conversations[event.conn] = _Conversation(party, keep_pieces)
+            else:
+                yield _refused(next(numbers), party)
+            continue
+        if isinstance(event, Exec):
+            programs[event.pid] = event
+        elif isinstance(event, Exit):
+            programs.pop(event.pid, None)
+        elif isinstance(event, Failed) and conversation is not None:
+            conversation.failed(event)
+        elif isinstance(event, PeerFound) and conversation is not None:
+            _know_peer(conversation.party, event)
+        elif isinstance(event, Close) and conversation is not None:
+            yield from conversation.close(event.t, why="the connection was closed", numbers=numbers)
+            del conversations[event.conn]
+        elif isinstance(event, End):
+            yield from _cut_off(conversations, event.t, "the command ended first", numbers)
+        if not isinstance(event, Shutdown):
+            yield event
+    yield from _cut_off(conversations, t, "the recording ends here", numbers)
+
+
+def _cut_off(
+    conversations: dict[int, _Conversation], t: float, why: str, numbers: Iterator[int]
+) -> Iterator[Exchange]:
+    for conversation in conversations.values():
+        yield from conversation.close(t, why=why, numbers=numbers)
+    conversations.clear()
+
+
+def _party(connect: Connect, programs: dict[int, Exec]) -> Party:
+    program = programs.get(connect.pid)
+    return Party(connect.conn, connect, program.exe if program else None, program.argv if program else [])
+
+
+def _know_peer(party: Party, found: PeerFound) -> None:
+    import msgspec.structs
+
+    party.connect = msgspec.structs.replace(party.connect, peer=found.peer)
+
+
+def _refused(number: int, party: Party) -> Exchange:
+    connect = party.connect
+    exchange = Exchange(number, party, failure=f"could not connect to {connect.address}: {connect.error}")
+    exchange.timing.sent = exchange.timing.done = connect.t
+    return exchange
+
+
+def in_order(items: Iterable[Item]) -> Iterator[Item]:
+    """The same items, with exchanges held back until all before them have come."""
+    waiting: list[tuple[int, Exchange]] = []
+    due = 1
+    for item in items:
+        if not isinstance(item, Exchange):
+            yield item
+            continue
+        heapq.heappush(waiting, (item.number, item))
+        while waiting and waiting[0][0] == due:
+            due += 1
+            yield heapq.heappop(waiting)[1]
+    while waiting:
+        yield heapq.heappop(waiting)[1]

@@ -1,0 +1,1 @@
+"""Bytes in, messages out. Sans-IO: no clock, no sockets, no files."""

@@ -1,0 +1,179 @@
+"""Both directions of one HTTP/1.1 connection: which response answers which request, and where HTTP ends.
+
+What kind of body a response has depends on its request, so the response side waits until that request's head is
+there. A change of protocol is announced by a request (`Upgrade`) and decided by its response (101, a CONNECT's 2xx,
+or the 200 with a raw stream that old Docker daemons send: the `tcp` hijack); until then the bytes behind such a
+request are held back.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from tracer.events import Direction
+from tracer.wire.http1 import (
+    MAX_HEAD,
+    Broken,
+    Complete,
+    Framing,
+    Head,
+    Reader,
+    WireEvent,
+    request_framing,
+    response_framing,
+)
+
+RAW_STREAMS = ("application/vnd.docker.raw-stream", "application/vnd.docker.multiplexed-stream")
+
+
+@dataclass(frozen=True, slots=True)
+class Upgraded:
+    """From here on the connection carries `protocol` (`tcp`, `h2c`, `websocket` ...) in both directions."""
+
+    protocol: str
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One event of one direction; `number` counts the messages of that direction from 0."""
+
+    direction: Direction
+    number: int
+    event: WireEvent | Upgraded
+
+
+@dataclass(slots=True)
+class _Asked:
+    """What a response needs to know of its request."""
+
+    method: str
+    upgrade: str | None
+
+
+@dataclass(slots=True)
+class HttpConnection:
+    """Feed it the bytes of both directions as they were seen; it yields what they mean."""
+
+    upgraded: str | None = None
+    _requests: Reader = field(default_factory=lambda: Reader("request"))
+    _responses: Reader = field(default_factory=lambda: Reader("response"))
+    _asked: deque[_Asked] = field(default_factory=deque)
+    _sent: int = 0
+    _heads: int = 0
+    _answered: int = 0
+    _answering: bool = False
+    """A final response's head was read and its end was not."""
+
+    def feed(self, direction: Direction, data: bytes) -> Iterator[Step]:
+        """Bytes of one direction. The other direction may go on as a consequence."""
+        (self._requests if direction == "out" else self._responses).feed(data)
+        yield from self._advance()
+
+    def end_of_stream(self, direction: Direction) -> Iterator[Step]:
+        """One side sends no more."""
+        reader = self._requests if direction == "out" else self._responses
+        event = reader.end_of_stream()
+        if event is not None:
+            number = self._sent if direction == "out" else self._answered
+            yield Step(direction, number, event)
+            if direction == "in" and isinstance(event, Complete):
+                self._answered_one()
+        yield from self._advance()
+
+    def _advance(self) -> Iterator[Step]:
+        progress = True
+        while progress:
+            progress = False
+            for step in self._read_requests():
+                progress = True
+                yield step
+            for step in self._read_responses():
+                progress = True
+                yield step
+
+    def _read_requests(self) -> Iterator[Step]:
+        reader = self._requests
+        while (event := reader.next_event()) is not None:
+            number = self._sent
+            if isinstance(event, Head):
+                yield Step("out", number, event)
+                framing = request_framing(event)
+                reader.expect(framing)
+                self._heads += 1
+                self._asked.append(_Asked(event.method, _wanted_protocol(event)))
+                if framing.problem:
+                    reader.become_opaque()
+                    yield Step("out", number, Broken(reader.offset, framing.problem))
+                continue
+            if isinstance(event, Complete):
+                self._sent += 1
+                if self._asked and self._asked[-1].upgrade:
+                    reader.pause()
+            elif isinstance(event, Broken) and self._heads == number:
+                self._asked.append(_Asked("", None))  # a daemon answers even that, with 400
+            yield Step("out", number, event)
+
+    def _read_responses(self) -> Iterator[Step]:
+        reader = self._responses
+        if not self._asked and (self._requests.is_opaque or len(reader.pending) > MAX_HEAD):
+            reader.become_opaque()
+        while self._asked or reader.is_opaque or self._answering:
+            event = reader.next_event()
+            if event is None:
+                return
+            number = self._answered
+            if isinstance(event, Head):
+                yield Step("in", number, event)
+                yield from self._response_head(number, event)
+                continue
+            yield Step("in", number, event)
+            if isinstance(event, Complete) and self._answering:
+                self._answered_one()
+
+    def _response_head(self, number: int, head: Head) -> Iterator[Step]:
+        asked = self._asked[0]
+        protocol = _new_protocol(asked, head)
+        if protocol is not None:
+            self._answered_one()
+            self.upgraded = protocol
+            self._responses.become_opaque()
+            self._requests.become_opaque()
+            yield Step("in", number, Complete(head.at + len(head.raw)))
+            yield Step("in", number, Upgraded(protocol))
+            return
+        if 100 <= head.status < 200:
+            self._responses.expect(Framing("none"))
+            return
+        framing = response_framing(head, asked.method)
+        self._responses.expect(framing)
+        self._answering = True
+        if framing.problem:
+            self._responses.become_opaque()
+            yield Step("in", number, Broken(head.at + len(head.raw), framing.problem))
+
+    def _answered_one(self) -> None:
+        self._answering = False
+        self._answered += 1
+        if self._asked and self._asked.popleft().upgrade and not self.upgraded:
+            self._requests.resume()
+
+
+def _wanted_protocol(head: Head) -> str | None:
+    if head.method == "CONNECT":
+        return "connect"
+    return ", ".join(head.tokens("upgrade")) or None
+
+
+def _new_protocol(asked: _Asked, head: Head) -> str | None:
+    """The protocol that this response switches the connection to, if it does."""
+    if head.status == 101:
+        return ", ".join(head.tokens("upgrade")) or asked.upgrade or "unknown"
+    if 200 <= head.status < 300 and asked.method == "CONNECT":
+        return "connect"
+    media_type = (head.value("content-type") or "").split(";")[0].strip().lower()
+    unframed = not head.values("content-length") and not head.values("transfer-encoding")
+    if head.status == 200 and asked.method == "POST" and unframed and media_type in RAW_STREAMS:
+        return asked.upgrade or "tcp"
+    return None
