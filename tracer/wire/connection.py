@@ -82,6 +82,10 @@ class HttpConnection:
                 self._answered_one()
         yield from self._advance()
 
+    def understood(self, direction: Direction) -> int:
+        """The offset in that direction's stream up to which all bytes have become events."""
+        return (self._requests if direction == "out" else self._responses).offset
+
     def _advance(self) -> Iterator[Step]:
         progress = True
         while progress:

@@ -11,7 +11,7 @@ import zlib
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from tracer.wire.bodies import binary, json_text, tar, text
+from tracer.wire.bodies import binary, json_text, multiplexed, tar, text
 
 SNIFF = 512
 """This many first bytes decide about the view: one tar header."""
@@ -48,7 +48,7 @@ EMPTY = Body()
 
 def choose(media_type: str, start: bytes) -> View:
     """The view for a body of this media type that starts with these bytes (up to SNIFF of them)."""
-    for module in (tar, json_text, text):
+    for module in (multiplexed, tar, json_text, text):
         if module.matches(media_type, start):
             return module.reader()
     return binary.reader()

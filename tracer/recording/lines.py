@@ -1,0 +1,115 @@
+"""One event, one line of JSON. Every event class is its own line type, except `data`, whose bytes need a spelling."""
+
+from __future__ import annotations
+
+import msgspec
+from msgspec import UNSET, Struct, UnsetType
+
+from tracer import events
+from tracer.events import Data, Direction, Event
+
+FORMAT = "socktrace"
+VERSION = 1
+
+
+class DataLine(Struct, kw_only=True, tag_field="type", tag="data", gc=False):
+    """Exactly one of `text` (the bytes are valid UTF-8), `b64` and `omitted` (counted, not kept)."""
+
+    t: float
+    conn: int
+    pid: int
+    tid: int
+    fd: int
+    syscall: str
+    dir: Direction
+    size: int
+    text: str | UnsetType = UNSET
+    b64: bytes | UnsetType = UNSET
+    omitted: bool | UnsetType = UNSET
+
+
+Line = (
+    events.Header
+    | events.Exec
+    | events.Fork
+    | events.Exit
+    | events.Connect
+    | events.PeerFound
+    | DataLine
+    | events.Failed
+    | events.Shutdown
+    | events.Close
+    | events.TlsSecret
+    | events.Note
+    | events.End
+)
+
+_encoder = msgspec.json.Encoder()
+_decoder: msgspec.json.Decoder[Line] = msgspec.json.Decoder(Line)
+
+
+class _AnyLine(Struct):
+    type: str
+
+
+_any_decoder = msgspec.json.Decoder(_AnyLine)
+_KNOWN = {str(kind.__struct_config__.tag) for kind in Line.__args__}
+
+
+def encode(event: Event) -> bytes:
+    """The line of an event, with its line feed."""
+    line = _data_line(event) if isinstance(event, Data) else event
+    return _encoder.encode(line) + b"\n"
+
+
+def _data_line(event: Data) -> DataLine:
+    line = DataLine(
+        t=event.t,
+        conn=event.conn,
+        pid=event.pid,
+        tid=event.tid,
+        fd=event.fd,
+        syscall=event.syscall,
+        dir=event.dir,
+        size=event.size,
+    )
+    if event.payload is None:
+        line.omitted = True
+        return line
+    try:
+        line.text = event.payload.decode("utf-8")
+    except UnicodeDecodeError:
+        line.b64 = event.payload
+    return line
+
+
+def decode(raw: bytes) -> Event | None:
+    """The event of a line; None for a type that this version does not know. Raises ValueError for a damaged one."""
+    try:
+        line = _decoder.decode(raw)
+    except msgspec.ValidationError:
+        if _any_decoder.decode(raw).type in _KNOWN:
+            raise
+        return None
+    return _data_event(line) if isinstance(line, DataLine) else line
+
+
+def _data_event(line: DataLine) -> Data:
+    payload: bytes | None = None
+    if not isinstance(line.text, UnsetType):
+        payload = line.text.encode("utf-8")
+    elif not isinstance(line.b64, UnsetType):
+        payload = line.b64
+    if payload is not None and len(payload) != line.size:
+        raise ValueError(f"it holds {len(payload)} bytes and says {line.size}")
+    return Data(
+        t=line.t,
+        conn=line.conn,
+        pid=line.pid,
+        tid=line.tid,
+        fd=line.fd,
+        syscall=line.syscall,
+        dir=line.dir,
+        size=line.size,
+        payload=payload,
+    )

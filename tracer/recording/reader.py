@@ -1,0 +1,80 @@
+"""Reads a recording: unknown types and keys are skipped, a damaged line ends it with a Note that gives its number."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Callable, Iterator
+from typing import BinaryIO
+
+from tracer.events import Event, Header, Note
+from tracer.recording.files import RecordingError, open_to_read
+from tracer.recording.lines import FORMAT, VERSION, decode
+
+
+def read(path: str, on_damage: Callable[[str], None] = lambda message: None) -> Iterator[Event]:
+    """The events of a recording; the first is its Header.
+
+    Raises RecordingError if the file can't be opened, is not a recording, or is of a newer version. Damage further
+    on ends the events with a Note and calls `on_damage` with the same sentence.
+    """
+    file = open_to_read(path)
+    with file:
+        yield _header(path, file)
+        t = 0.0
+        for number, problem, event in _lines(path, file):
+            if event is not None:
+                t = getattr(event, "t", t)
+                yield event
+            elif problem:
+                message = f"{path}, line {number}: {problem}; everything before it is shown"
+                on_damage(message)
+                yield Note(t=t, message=message)
+                return
+
+
+def _lines(path: str, file: BinaryIO) -> Iterator[tuple[int, str, Event | None]]:
+    number = 1
+    while True:
+        number += 1
+        try:
+            raw = file.readline()
+        except (OSError, EOFError, zlib.error) as error:
+            yield number, f"the compressed file is damaged ({error})", None
+            return
+        if not raw:
+            return
+        try:
+            event = decode(raw)
+        except ValueError as error:
+            cut = "the line was cut off" if not raw.endswith(b"\n") else f"the line is damaged ({error})"
+            yield number, cut, None
+            return
+        yield number, "", event
+
+
+def _header(path: str, file: BinaryIO) -> Header:
+    try:
+        first = file.readline(1 << 20)
+    except (OSError, EOFError, zlib.error) as error:
+        raise RecordingError(f"can't read {path}: {error}") from None
+    if not first:
+        raise RecordingError(f"{path} is empty: record a command with socktrace -w {path} COMMAND")
+    try:
+        fields = json.loads(first)
+    except ValueError:
+        fields = None
+    if not isinstance(fields, dict) or fields.get("format") != FORMAT:
+        raise RecordingError(f"{path} is not a socktrace recording: its first line is not a header")
+    version = fields.get("version")
+    if not isinstance(version, int) or version > VERSION:
+        raise RecordingError(
+            f"{path} has format version {version}, and this socktrace reads up to {VERSION}: install a newer socktrace"
+        )
+    try:
+        header = decode(first)
+    except ValueError as error:
+        raise RecordingError(f"{path}: the header is damaged ({error})") from None
+    if not isinstance(header, Header):
+        raise RecordingError(f"{path} is not a socktrace recording: its first line is not a header")
+    return header

@@ -1,0 +1,182 @@
+"""Masks secrets in the events themselves, one `*` per byte, before anything is shown or written.
+
+Each connection is followed by a decoder of its own, which says where heads and bodies are in the byte streams. An
+event is held back only while the decoder has not understood all of its bytes, that is, in the middle of a head or of
+a chunk's size line; the order of events is kept. Secret are: the values of SECRET_HEADERS, what `json_mask` finds in
+JSON bodies, and passwords in the arguments of commands.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+import msgspec.structs
+
+from tracer.events import Close, Connect, Data, Direction, End, Event, Exec, Header
+from tracer.recording.json_mask import JsonMask, Span
+from tracer.wire.connection import HttpConnection, Step
+from tracer.wire.http1 import Body, Head
+
+SECRET_HEADERS = (
+    "authorization",
+    "proxy-authorization",
+    "x-registry-auth",
+    "x-registry-config",
+    "cookie",
+    "set-cookie",
+)
+_HEADER_VALUE = re.compile(
+    rb"^(?:" + "|".join(SECRET_HEADERS).encode() + rb")[ \t]*:[ \t]*([^\r\n]*(?:\r?\n[ \t][^\r\n]*)*)",
+    re.IGNORECASE | re.MULTILINE,
+)
+_SECRETS_PATH = re.compile(r"/secrets(/|$|\?)")
+_HELD_EVENTS = 1000
+
+
+@dataclass
+class _Lane:
+    """One direction of one connection: how far the decoder has understood it, and what is to be masked."""
+
+    fed: int = 0
+    spans: deque[Span] = field(default_factory=deque)
+    mask: JsonMask | None = None
+
+
+class _Watched:
+    """A connection with its decoder."""
+
+    def __init__(self) -> None:
+        self._wire = HttpConnection()
+        self._lanes: dict[Direction, _Lane] = {"out": _Lane(), "in": _Lane()}
+        self._secret_paths: dict[int, bool] = {}
+
+    def feed(self, event: Data) -> int:
+        """Let the decoder see the bytes; the offset of the event's first byte in its stream."""
+        lane = self._lanes[event.dir]
+        start = lane.fed
+        lane.fed += event.size
+        payload = event.payload if event.payload is not None else b"\0" * event.size
+        steps = self._wire.feed(event.dir, payload) if event.size else self._wire.end_of_stream(event.dir)
+        for step in steps:
+            self._step(step)
+        return start
+
+    def understood(self, direction: Direction) -> int:
+        """The offset up to which everything that has to be masked is known."""
+        return self._wire.understood(direction)
+
+    def _step(self, step: Step) -> None:
+        lane = self._lanes[step.direction]
+        happened = step.event
+        if isinstance(happened, Head):
+            lane.spans.extend(head_spans(happened.raw, happened.at))
+            lane.mask = self._body_mask(step, happened)
+        elif isinstance(happened, Body) and lane.mask is not None:
+            lane.spans.extend((happened.at + a, happened.at + b) for a, b in lane.mask.feed(happened.data))
+
+    def _body_mask(self, step: Step, head: Head) -> JsonMask | None:
+        if step.direction == "out":
+            self._secret_paths[step.number] = bool(_SECRETS_PATH.search(head.target))
+        media_type = head.value("content-type") or ""
+        if "json" not in media_type or head.values("content-encoding"):
+            return None
+        about_secrets = self._secret_paths.get(step.number, False)
+        if step.direction == "in":
+            self._secret_paths.pop(step.number, None)
+        return JsonMask(frozenset({b"data"} if about_secrets else ()))
+
+    def masked(self, event: Data, start: int) -> Data:
+        """The event with its secret bytes replaced."""
+        spans = self._lanes[event.dir].spans
+        if event.payload is None:
+            return event
+        end = start + event.size
+        payload = event.payload
+        if start >= self.understood(event.dir):
+            payload = _mask_all(payload, head_spans(payload, 0))
+        while spans and spans[0][0] < end:
+            first, last = spans[0]
+            payload = _mask_all(payload, [(max(0, first - start), min(last, end) - start)])
+            if last > end:
+                break
+            spans.popleft()
+        return event if payload is event.payload else msgspec.structs.replace(event, payload=payload)
+
+
+def head_spans(raw: bytes, at: int) -> Iterator[Span]:
+    """Where the values of secret headers are in the bytes of a head that begins at offset `at`."""
+    for found in _HEADER_VALUE.finditer(raw):
+        if found.end(1) > found.start(1):
+            yield at + found.start(1), at + found.end(1)
+
+
+def _mask_all(payload: bytes, spans: Iterable[Span]) -> bytes:
+    for first, last in spans:
+        hidden = re.sub(rb"[^\r\n]", b"*", payload[first:last])
+        payload = payload[:first] + hidden + payload[last:]
+    return payload
+
+
+def redact(events: Iterable[Event]) -> Iterator[Event]:
+    """The same events in the same order, with secrets masked and the header marked as redacted."""
+    watched: dict[int, _Watched] = {}
+    held: deque[tuple[Event, int]] = deque()
+    for event in events:
+        start = 0
+        if isinstance(event, Header):
+            event = msgspec.structs.replace(event, argv=mask_arguments(event.argv), redacted=True)
+        elif isinstance(event, Exec):
+            event = msgspec.structs.replace(event, argv=mask_arguments(event.argv))
+        elif isinstance(event, Connect):
+            watched[event.conn] = _Watched()
+        elif isinstance(event, Data):
+            start = watched.setdefault(event.conn, _Watched()).feed(event)
+        held.append((event, start))
+        final = isinstance(event, End | Close) or len(held) > _HELD_EVENTS
+        yield from _release(held, watched, everything=final)
+        if isinstance(event, Close):
+            watched.pop(event.conn, None)
+    yield from _release(held, watched, everything=True)
+
+
+def _release(
+    held: deque[tuple[Event, int]], watched: dict[int, _Watched], *, everything: bool
+) -> Iterator[Event]:
+    while held:
+        event, start = held[0]
+        if not isinstance(event, Data):
+            held.popleft()
+            yield event
+            continue
+        connection = watched.get(event.conn)
+        if connection is None:
+            held.popleft()
+            yield event
+            continue
+        if not everything and start + event.size > connection.understood(event.dir):
+            return
+        held.popleft()
+        yield connection.masked(event, start)
+
+
+_SECRET_ARGUMENT = re.compile(
+    r"^((?:-e=?|--env=|--build-arg=)?[A-Za-z0-9_]*(?:PASS|SECRET|TOKEN|KEY)[A-Za-z0-9_]*=|--password=|"
+    r"(?:" + "|".join(SECRET_HEADERS) + r"):\s*)(.+)$",
+    re.IGNORECASE | re.DOTALL,
+)
+
+
+def mask_arguments(argv: list[str]) -> list[str]:
+    """A command line with passwords masked: NAME=value by its name, headers, and docker login's -p."""
+    masked: list[str] = []
+    for argument in argv:
+        before = masked[-1] if masked else ""
+        if before == "--password" or (before == "-p" and "login" in argv):
+            masked.append("*" * len(argument))
+            continue
+        found = _SECRET_ARGUMENT.match(argument)
+        masked.append(found[1] + "*" * len(found[2]) if found else argument)
+    return masked
