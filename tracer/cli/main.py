@@ -1,0 +1,48 @@
+"""`socktrace`: finds the verb, and turns what went wrong into one sentence and the right exit status."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Sequence
+
+VERBS = ("show", "demo")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a verb, or the command that is given instead of one; the exit status."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    verb = words[0] if words else ""
+    try:
+        if verb == "show":
+            from tracer.cli import show
+
+            return show.main(words[1:])
+        if verb == "demo":
+            from tracer.cli import demo
+
+            return demo.main(words[1:])
+        from tracer.cli import run
+
+        return run.main(words)
+    except KeyboardInterrupt:
+        return _die(signal.SIGINT)
+    except BrokenPipeError:
+        return _die(signal.SIGPIPE)
+
+
+def _die(number: signal.Signals) -> int:
+    """End as a program without a handler would: by the signal."""
+    from tracer.pipeline import die_of
+
+    die_of(number)
+    return 128 + number
+
+
+def complain(message: str) -> None:
+    """One sentence about what went wrong, on stderr."""
+    try:
+        sys.stderr.write(f"socktrace: {message}\n")
+        sys.stderr.flush()
+    except OSError:
+        pass  # nobody reads it any more

@@ -1,0 +1,160 @@
+"""Which endpoint a docker client would use, and why: the rules of the docker CLI.
+
+In order: `-H`/`--host`, `-c`/`--context`, DOCKER_HOST, DOCKER_CONTEXT, the config file's currentContext, and the
+default socket. A context's address is in meta.json under a folder named by the SHA-256 of its name.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+DEFAULT = "unix:///var/run/docker.sock"
+
+CLIENTS = {"docker", "docker-compose", "docker-buildx", "podman", "podman-remote", "nerdctl"}
+
+WELL_KNOWN = (
+    "/var/run/docker.sock",
+    "/run/docker.sock",
+    "*/docker.sock",
+    "*/docker-*.sock",
+    "*/podman.sock",
+    "*/podman/podman.sock",
+    "/run/containerd/containerd.sock",
+    "*/containerd.sock",
+)
+"""Sockets that are followed whoever connects to them."""
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """A daemon's address as a URL, and what decided on it (`why` completes the sentence `chosen by ...`)."""
+
+    url: str
+    why: str
+
+
+def find(argv: Sequence[str], environment: Mapping[str, str]) -> Endpoint:
+    """The endpoint that a client started with this command line and environment would use."""
+    options = _global_options(argv)
+    if options.get("host"):
+        return Endpoint(_url(options["host"]), "the option --host")
+    folder = options.get("config") or environment.get("DOCKER_CONFIG") or _home_config(environment)
+    if options.get("context"):
+        return _context(options["context"], folder, "the option --context")
+    if environment.get("DOCKER_HOST"):
+        return Endpoint(_url(environment["DOCKER_HOST"]), "the variable DOCKER_HOST")
+    if environment.get("DOCKER_CONTEXT"):
+        return _context(environment["DOCKER_CONTEXT"], folder, "the variable DOCKER_CONTEXT")
+    current = _current_context(folder)
+    if current:
+        return _context(current, folder, "the current docker context")
+    return Endpoint(DEFAULT, "the default")
+
+
+def _url(host: str) -> str:
+    if host.startswith("/"):
+        return f"unix://{host}"
+    return DEFAULT if host in ("unix://", "unix:") else host
+
+
+_NAMES = {"-H": "host", "--host": "host", "-c": "context", "--context": "context", "--config": "config"}
+_OTHER_VALUES = {"-l", "--log-level", "--tlscacert", "--tlscert", "--tlskey"}
+
+
+def _global_options(argv: Sequence[str]) -> dict[str, str]:
+    """The options of a docker client before its subcommand that decide on the endpoint."""
+    found: dict[str, str] = {}
+    if not argv or os.path.basename(argv[0]) not in CLIENTS:
+        return found
+    words = iter(argv[1:])
+    for word in words:
+        if not word.startswith("-"):
+            break
+        name, equals, value = word.partition("=")
+        if name in _NAMES:
+            found[_NAMES[name]] = value if equals else next(words, "")
+        elif word[:2] in ("-H", "-c") and len(word) > 2 and not word.startswith("--"):
+            found[_NAMES[word[:2]]] = word[2:].lstrip("=")
+        elif name in _OTHER_VALUES and not equals:
+            next(words, None)
+    return found
+
+
+def _home_config(environment: Mapping[str, str]) -> str:
+    return os.path.join(environment.get("HOME") or os.path.expanduser("~"), ".docker")
+
+
+def _current_context(folder: str) -> str | None:
+    config = _read_json(os.path.join(folder, "config.json"))
+    name = config.get("currentContext")
+    return name if isinstance(name, str) and name else None
+
+
+def _context(name: str, folder: str, why: str) -> Endpoint:
+    if name == "default":
+        return Endpoint(DEFAULT, f"{why} (default)")
+    digest = hashlib.sha256(name.encode()).hexdigest()
+    meta = _read_json(os.path.join(folder, "contexts", "meta", digest, "meta.json"))
+    try:
+        host = meta["Endpoints"]["docker"]["Host"]
+    except (KeyError, TypeError):
+        host = None
+    if isinstance(host, str) and host:
+        return Endpoint(_url(host), f"{why} ({name})")
+    return Endpoint(DEFAULT, f"{why} ({name}), which can't be read")
+
+
+def _read_json(path: str) -> dict[str, object] | dict[str, dict[str, dict[str, str]]]:
+    try:
+        with open(path, encoding="utf-8") as file:
+            value = json.load(file)
+    except (OSError, ValueError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def addresses(endpoint: Endpoint) -> list[str]:
+    """What a connection to the endpoint looks like to the kernel: a path, or `host:port` of every resolved address."""
+    scheme, _, rest = endpoint.url.partition("://")
+    if scheme == "unix":
+        return [rest]
+    if scheme in ("tcp", "http", "https"):
+        return _resolved(rest.split("/")[0], "2376" if scheme == "https" else "2375")
+    return []
+
+
+def _resolved(host_port: str, default_port: str) -> list[str]:
+    import socket
+
+    host, _, port = host_port.rpartition(":") if ":" in host_port.split("]")[-1] else (host_port, "", default_port)
+    try:
+        found = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)
+    except OSError:
+        return []
+    return [
+        f"[{address[0]}]:{address[1]}" if family == socket.AF_INET6 else f"{address[0]}:{address[1]}"
+        for family, _, _, _, address in found
+    ]
+
+
+def of_program(argv: Sequence[str], environment: Mapping[str, str]) -> Iterable[str]:
+    """The addresses that a program that was just started may use to reach a daemon, judged by its command line."""
+    name = os.path.basename(argv[0]) if argv else ""
+    if name in CLIENTS or environment.get("DOCKER_HOST"):
+        yield from addresses(find(argv, environment))
+    if name == "curl":
+        yield from _curl_sockets(argv)
+
+
+def _curl_sockets(argv: Sequence[str]) -> Iterable[str]:
+    for word, following in zip(argv, [*argv[1:], ""], strict=True):
+        name, equals, value = word.partition("=")
+        target = value if equals else following
+        if name == "--unix-socket":
+            yield os.path.abspath(target)
+        elif name == "--abstract-unix-socket":
+            yield f"@{target}"

@@ -1,0 +1,74 @@
+"""`--json`, version 1: one object per exchange and line. Keys may be added; none change meaning."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from tracer.engine import meaning_of
+from tracer.exchanges import Exchange, Item, Message
+from tracer.wire.bodies import Body
+
+SCHEMA_VERSION = 1
+
+
+def render(items: Iterable[Item]) -> Iterator[str]:
+    """A line of JSON for each exchange."""
+    for item in items:
+        if isinstance(item, Exchange):
+            yield json.dumps(to_object(item), ensure_ascii=False, separators=(",", ":"))
+
+
+def to_object(exchange: Exchange) -> dict[str, Any]:
+    """The exchange as the object that the schema describes."""
+    meaning = meaning_of(exchange)
+    connect = exchange.party.connect
+    operation = meaning.operation
+    head = exchange.request.head if exchange.request else None
+    return {
+        "v": SCHEMA_VERSION,
+        "n": exchange.number,
+        "conn": exchange.party.number,
+        "pid": connect.pid,
+        "comm": exchange.party.program,
+        "endpoint": exchange.party.endpoint,
+        "method": head.method if head else None,
+        "target": head.target if head else None,
+        "path": meaning.path if head else None,
+        "query": meaning.query,
+        "api_version": meaning.api_version,
+        "operation": operation.id if operation else None,
+        "tag": operation.tag if operation else (meaning.api if meaning.api == "libpod" else None),
+        "summary": meaning.summary,
+        "request": _message(exchange.request),
+        "response": _message(exchange.response),
+        "timing": {
+            "sent": exchange.timing.sent,
+            "first_byte": exchange.timing.first_byte,
+            "done": exchange.timing.done,
+        },
+        "upgrade": exchange.upgrade,
+        "stream": _stream(exchange),
+        "failure": exchange.failure,
+    }
+
+
+def _message(message: Message | None) -> dict[str, Any] | None:
+    if message is None:
+        return None
+    head = message.head
+    start = {"status": head.status, "reason": head.reason} if head.status else {}
+    headers = [[name, value] for name, value in head.headers]
+    return {**start, "http": head.version, "headers": headers, "body": _body(message.body)}
+
+
+def _body(body: Body) -> dict[str, Any]:
+    return {"size": body.size, "sha256": body.sha256, "kind": body.kind, "preview": body.preview}
+
+
+def _stream(exchange: Exchange) -> dict[str, Any] | None:
+    stream = exchange.stream
+    if stream is None:
+        return None
+    return {"kind": stream.kind, "bytes_out": stream.bytes_out, "bytes_in": stream.bytes_in}

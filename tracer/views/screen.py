@@ -1,0 +1,116 @@
+"""The output of the terminal views: a rich console of the right width and colour, at once or held until the end.
+
+Without `live` everything is rendered into a spool, which moves to disk when it grows, and comes out in one piece
+when the command has ended: the timeline must never get into the middle of the command's own output.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+from typing import IO, Literal, TextIO, cast
+
+from rich.console import Console, RenderableType
+
+from tracer.views.style import Symbols, symbols_for
+
+Color = Literal["auto", "always", "never"]
+
+PIPE_WIDTH = 100
+"""Columns where there is no terminal to ask and COLUMNS is not set."""
+
+SPOOL_IN_MEMORY = 8 << 20
+
+
+class OutputError(Exception):
+    """The output file can't be written; the message is a sentence."""
+
+
+class Screen:
+    """Where a view's pieces go: stdout, stderr, or a file."""
+
+    def __init__(self, target: TextIO | str, color: Color, *, live: bool) -> None:
+        """`target` is a stream or the path of a file to create. Raises OutputError."""
+        self._owned = isinstance(target, str)
+        self._target = _create(target) if isinstance(target, str) else target
+        self._spool: IO[str] | None = None
+        if not live:
+            spool = tempfile.SpooledTemporaryFile(SPOOL_IN_MEMORY, "w+", encoding="utf-8", newline="")
+            self._spool = cast("IO[str]", spool)
+        self._console = _console(self._spool or self._target, self._target, color)
+        self.symbols: Symbols = symbols_for(self._target.encoding or "utf-8")
+
+    def show(self, piece: RenderableType) -> None:
+        """Print a renderable."""
+        self._console.print(piece, highlight=False, markup=False, emoji=False)
+
+    def write_line(self, line: str) -> None:
+        """Print a line as it is, however long."""
+        file = self._spool or self._target
+        file.write(line + "\n")
+        if self._spool is None:
+            file.flush()
+
+    def close(self) -> None:
+        """Bring out what was held back. Raises OutputError on a full disk."""
+        try:
+            if self._spool is not None:
+                self._spool.seek(0)
+                shutil.copyfileobj(self._spool, self._target)
+                self._spool.close()
+            self._target.flush()
+            if self._owned:
+                self._target.close()
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise OutputError(f"the timeline could not be written: {error.strerror}") from None
+
+
+def _create(path: str) -> TextIO:
+    try:
+        return open(path, "w", encoding="utf-8")
+    except OSError as error:
+        raise OutputError(f"can't write {path}: {error.strerror}") from None
+
+
+def _console(file: IO[str], target: TextIO, color: Color) -> Console:
+    terminal = target.isatty()
+    wanted = color == "always" or (color == "auto" and _wants_color(terminal))
+    return Console(
+        file=file,
+        width=_width(target if terminal else None),
+        force_terminal=wanted,
+        color_system="standard" if wanted else None,
+        no_color=not wanted,
+        legacy_windows=False,
+        soft_wrap=False,
+    )
+
+
+def _wants_color(terminal: bool) -> bool:
+    """NO_COLOR (no-color.org) wins over FORCE_COLOR, which wins over what the output is."""
+    if os.environ.get("NO_COLOR"):
+        return False
+    if os.environ.get("FORCE_COLOR"):
+        return True
+    return terminal and os.environ.get("TERM") != "dumb"
+
+
+def _width(terminal: TextIO | None) -> int:
+    columns = os.environ.get("COLUMNS", "")
+    if columns.isdigit() and int(columns) > 0:
+        return int(columns)
+    if terminal is None:
+        return PIPE_WIDTH
+    try:
+        return os.get_terminal_size(terminal.fileno()).columns or PIPE_WIDTH
+    except (OSError, ValueError):
+        return PIPE_WIDTH
+
+
+def stderr() -> TextIO:
+    """The timeline's place by default."""
+    return sys.stderr

@@ -1,0 +1,210 @@
+"""The annotated timeline: who talked to whom, then each exchange with what it means.
+
+A generator from items to renderables: it knows neither the output nor its width, and prints nothing.
+"""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from rich.console import RenderableType
+from rich.text import Text
+
+from tracer.engine import Meaning, meaning_of
+from tracer.engine.failures import in_words
+from tracer.engine.names import count, duration, shorten_ids, size
+from tracer.events import Connect, End, Header, Note, Peer
+from tracer.exchanges import Call, Exchange, Item, Party
+from tracer.views import details
+from tracer.views.style import (
+    METHOD,
+    PARTY,
+    QUIET,
+    TARGET,
+    UNICODE,
+    WARN,
+    WORDS,
+    WRONG,
+    Indented,
+    Spread,
+    Symbols,
+    joined,
+    status_style,
+    visible,
+)
+
+INDENT = 5
+MOST_CALLS = 6
+
+
+@dataclass
+class Timeline:
+    """How to show: `verbosity` 0 to 3 (headers, bodies, every syscall)."""
+
+    verbosity: int = 0
+    symbols: Symbols = UNICODE
+
+    def render(self, items: Iterable[Item]) -> Iterator[RenderableType]:
+        """The timeline of a run, piece by piece."""
+        introduced: set[int] = set()
+        shown = 0
+        for item in items:
+            if isinstance(item, Header):
+                yield from self._title(item)
+            elif isinstance(item, Note):
+                yield Indented(Text(f"{self.symbols.note} {visible(item.message)}", WARN), 1, 2)
+            elif isinstance(item, Exchange):
+                shown += 1
+                if item.party.number not in introduced:
+                    introduced.add(item.party.number)
+                    yield from self._introduce(item.party)
+                yield from self._exchange(item)
+            elif isinstance(item, End):
+                yield from self._summary(item, shown, len(introduced))
+
+    def _title(self, header: Header) -> Iterator[RenderableType]:
+        yield Text("")
+        command = visible(" ".join(_quoted(word) for word in header.argv))
+        yield Indented(Text.assemble(("socktrace ", QUIET), (command or "?", "bold")), 1, 10)
+
+    # Connections
+
+    def _introduce(self, party: Party) -> Iterator[RenderableType]:
+        connect = party.connect
+        yield Text("")
+        parts = Text.assemble(
+            (f"{visible(party.program)}", PARTY),
+            (f" pid {connect.pid}", QUIET),
+            f" {self.symbols.arrow} ",
+            (visible(connect.address), TARGET),
+        )
+        if connect.error is None:
+            parts.append(f" {self.symbols.arrow} ")
+            parts.append_text(_peer(connect.peer, connect))
+        yield Indented(parts, 1, 4)
+        outcome = Text.assemble((f"connection {party.number}", QUIET), (f": {self._connect_call(connect)}", QUIET))
+        yield Indented(outcome, 1, 4)
+
+    def _connect_call(self, connect: Connect) -> str:
+        thread = "" if connect.tid == connect.pid else f" in thread {connect.tid}"
+        return f"connect on fd {connect.fd}{thread}"
+
+    # Exchanges
+
+    def _exchange(self, exchange: Exchange) -> Iterator[RenderableType]:
+        meaning = meaning_of(exchange)
+        yield Text("")
+        yield Spread(self._request_line(exchange), self._status(exchange), self.symbols.ellipsis)
+        yield from self._annotation(meaning)
+        for label, text in (("sent", meaning.asked), ("received", meaning.answered)):
+            if text:
+                yield self._said(label, text, exchange)
+        if exchange.failure:
+            yield from self._failure(exchange, meaning)
+        if self.verbosity >= 1:
+            yield from details.headers(exchange, meaning, INDENT, bodies=self.verbosity >= 2)
+        if self.verbosity >= 3:
+            yield from details.syscalls(exchange, INDENT)
+        else:
+            yield from self._calls(exchange)
+
+    def _request_line(self, exchange: Exchange) -> Text:
+        number = Text(f"{exchange.number:>3}  ", QUIET)
+        if exchange.request is None:
+            what = "connect" if exchange.party.connect.error else "bytes"
+            return Text.assemble(number, (what, METHOD), " ", (visible(exchange.party.connect.address), TARGET))
+        head = exchange.request.head
+        target = shorten_ids(visible(head.target)) if not self.verbosity else visible(head.target)
+        return Text.assemble(number, (head.method, METHOD), " ", (target, TARGET))
+
+    def _status(self, exchange: Exchange) -> Text:
+        parts = []
+        if exchange.response is not None:
+            head = exchange.response.head
+            parts.append(Text(visible(f"{head.status} {head.reason}".strip()), status_style(head.status)))
+        elif exchange.failure:
+            error = exchange.party.connect.error
+            parts.append(Text(error or "no response", WRONG))
+        total = exchange.timing.total
+        if total is not None and exchange.request is not None:
+            parts.append(Text(f"{duration(total):>7}", QUIET))
+        return joined(parts, "  ")
+
+    def _annotation(self, meaning: Meaning) -> Iterator[RenderableType]:
+        if meaning.sentence:
+            yield Indented(Text(meaning.sentence, WORDS), INDENT)
+        elif meaning.api:
+            yield Indented(Text("Not a known operation of the Docker Engine API.", WORDS), INDENT)
+
+    def _said(self, direction: str, text: str, exchange: Exchange) -> RenderableType:
+        symbol = self.symbols.sent if direction == "sent" else self.symbols.received
+        wrong = direction == "received" and exchange.response is not None and exchange.response.head.status >= 400
+        return Indented(Text.assemble(f"{symbol} ", (visible(text), WRONG if wrong else "bold")), INDENT, 2)
+
+    def _failure(self, exchange: Exchange, meaning: Meaning) -> Iterator[RenderableType]:
+        error = exchange.party.connect.error
+        text = f"{in_words(error)} ({error})" if error else exchange.failure or ""
+        yield Indented(Text(f"{self.symbols.cross} {visible(text)}", WRONG), INDENT, 2)
+        if meaning.advice:
+            yield Indented(Text(visible(meaning.advice)), INDENT + 2)
+
+    def _calls(self, exchange: Exchange) -> Iterator[RenderableType]:
+        calls = exchange.calls
+        if not calls:
+            return
+        shown = calls if len(calls) <= MOST_CALLS else [*calls[: MOST_CALLS - 1], calls[-1]]
+        parts = [_call(call) for call in shown]
+        if len(shown) < len(calls):
+            parts.insert(-1, f"{self.symbols.ellipsis} {len(calls) - len(shown)} more {self.symbols.ellipsis}")
+        wait = exchange.timing.wait
+        if wait is not None:
+            parts.append(f"first byte after {duration(wait)}")
+        yield Indented(Text(f" {self.symbols.dot} ".join(parts), QUIET), INDENT)
+
+    # The end
+
+    def _summary(self, end: End, exchanges: int, connections: int) -> Iterator[RenderableType]:
+        yield Text("")
+        if end.signal is not None:
+            ended = f"killed by {_signal_name(end.signal)}"
+        else:
+            ended = f"exit status {end.exit_code}" if end.exit_code is not None else "no longer followed"
+        parts = [
+            f"{count(exchanges, 'exchange')} on {count(connections, 'connection')}",
+            f"{size(end.bytes_out)} sent, {size(end.bytes_in)} received",
+            f"{ended} after {duration(end.t)}",
+        ]
+        if end.lost:
+            parts.append(f"{end.lost:,} bytes could not be read")
+        yield Indented(Text(f" {self.symbols.dot} ".join(parts), "bold"), 1)
+
+
+def _quoted(word: str) -> str:
+    import shlex
+
+    return shlex.quote(word)
+
+
+def _peer(peer: Peer | None, connect: Connect) -> Text:
+    if peer is None:
+        return Text("unknown process" if connect.family == "unix" else "the daemon", QUIET)
+    name = peer.comm or (peer.exe or "").rsplit("/", 1)[-1] or "process"
+    user = "root" if peer.uid == 0 else f"uid {peer.uid}" if peer.uid is not None else ""
+    facts = ", ".join(part for part in (f"pid {peer.pid}", user) if part)
+    return Text.assemble((visible(name), PARTY), (f" {facts}", QUIET))
+
+
+def _call(call: Call) -> str:
+    if call.size == 0:
+        return f"{call.syscall} fd {call.fd} end of stream"
+    times = f" ×{call.count:,}" if call.count > 1 else ""
+    return f"{call.syscall} fd {call.fd}{times} {size(call.size)}"
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
