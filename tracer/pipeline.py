@@ -6,17 +6,18 @@ Live and from a file it is the same function (`present`): the timeline of a reco
 from __future__ import annotations
 
 import os
-import platform
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, TextIO
 
 from tracer import __version__
-from tracer.events import Event, Header
-from tracer.exchanges import Exchange, Item, assemble, in_order
 
-if TYPE_CHECKING:
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # what is imported here stands between the user's return key and the command's start
+    from typing import TextIO
+
+    from tracer.capture.launch import Launched
+    from tracer.events import Event, Header
+    from tracer.exchanges import Exchange, Item
     from tracer.recording import Writer
     from tracer.views.screen import Color
 
@@ -24,28 +25,44 @@ FAILED = 120
 """socktrace itself failed."""
 
 
-@dataclass(frozen=True)
 class Show:
     """What the user wants to see."""
 
-    verbosity: int = 0
-    live: bool = False
-    json: bool = False
-    quiet: bool = False
-    output: str | None = None
-    color: Color = "auto"
-    filter: Callable[[Exchange], bool] | None = None
+    def __init__(
+        self,
+        verbosity: int = 0,
+        live: bool = False,
+        json: bool = False,
+        quiet: bool = False,
+        output: str | None = None,
+        color: Color = "auto",
+        filter: Callable[[Exchange], bool] | None = None,
+    ) -> None:
+        self.verbosity = verbosity
+        self.live = live
+        self.json = json
+        self.quiet = quiet
+        self.output = output
+        self.color = color
+        self.filter = filter
 
 
-@dataclass(frozen=True)
 class Trace:
     """What to trace and what to keep of it."""
 
-    argv: Sequence[str]
-    sockets: Sequence[str] = ()
-    all_sockets: bool = False
-    redact: bool = True
-    write: str | None = None
+    def __init__(
+        self,
+        argv: Sequence[str],
+        sockets: Sequence[str] = (),
+        all_sockets: bool = False,
+        redact: bool = True,
+        write: str | None = None,
+    ) -> None:
+        self.argv = argv
+        self.sockets = sockets
+        self.all_sockets = all_sockets
+        self.redact = redact
+        self.write = write
 
 
 def run(trace: Trace, show: Show, complain: Callable[[str], None]) -> int:
@@ -53,89 +70,128 @@ def run(trace: Trace, show: Show, complain: Callable[[str], None]) -> int:
 
     `complain` takes one sentence a failure. Dies by the command's signal if the command did.
     """
-    from tracer.capture.launch import CannotRun, find_program
-    from tracer.capture.launch import run as launch
-    from tracer.capture.trace import CannotTrace, filter_installer
+    from tracer.capture import launch
 
     try:
-        program = find_program(trace.argv[0])
-        install = filter_installer()
-    except CannotRun as error:
+        program = launch.find_program(trace.argv[0])
+        output = open(show.output, "w", encoding="utf-8") if show.output else sys.stderr
+        recording = _create(trace.write)
+    except launch.CannotRun as error:
         complain(str(error))
         return error.status
-    except CannotTrace as error:
-        complain(str(error))
+    except OSError as error:
+        complain(unwritable(error))
         return FAILED
-    job = _Job(trace, show, complain)
-    return launch(program, trace.argv, install, job.trace, job.linger)
+    front = launch.start(program, trace.argv, lambda launched, feed: _trace(trace, launched, feed))
+    own = _consume(front.feed, trace, show, output, recording, complain)
+    status = front.wait()
+    if own is not None:
+        return own
+    if os.WIFSIGNALED(status):
+        launch.die_of(os.WTERMSIG(status))
+    return os.WEXITSTATUS(status)
 
 
-class _Job:
-    """What the tracer process does: it is made before the fork and does its work after."""
-
-    def __init__(self, trace: Trace, show: Show, complain: Callable[[str], None]) -> None:
-        self._trace = trace
-        self._show = show
-        self._complain = complain
-        self._run: _Run | None = None
-
-    def trace(self, launched: _Launched) -> int | None:
-        """Follow the command to its end and show it; an exit status for a failure of ours, else None."""
-        from tracer.capture.launch import CannotRun
-        from tracer.capture.trace import CannotTrace
-        from tracer.recording import RecordingError
-        from tracer.views.screen import OutputError
-
-        try:
-            return self._follow(launched)
-        except CannotRun as error:
-            self._complain(str(error))
-            return error.status
-        except (CannotTrace, RecordingError, OutputError) as error:
-            self._complain(str(error))
-            return FAILED
-
-    def _follow(self, launched: _Launched) -> int | None:
-        from tracer.capture.addresses import Follow
-        from tracer.capture.trace import Run
-        from tracer.engine import endpoint
-
-        found = endpoint.find(self._trace.argv, os.environ)
-        addresses = [*self._trace.sockets, *endpoint.addresses(found), *endpoint.WELL_KNOWN]
-        follow = Follow(addresses, everything=self._trace.all_sockets)
-        self._run = Run(_header(self._trace.argv, found.url), follow, endpoint.of_program)
-        writer = _open_writer(self._trace.write)
-        events = self._run.events(launched)
-        events = _redacted(events) if self._trace.redact else events
-        present(_recorded(events, writer) if writer else events, self._show, sys.stderr)
-        if writer is not None:
-            writer.close()
-            if writer.problem:
-                self._complain(writer.problem)
-                return FAILED
+def _create(path: str | None) -> Writer | None:
+    if path is None:
         return None
+    from tracer.recording import Writer
 
-    def linger(self) -> None:
-        """Stay for the processes that outlived the command."""
-        if self._run is not None:
-            self._run.linger()
+    return Writer(path)
+
+
+def _trace(trace: Trace, launched: Launched, feed: int) -> None:
+    """What the tracer process does: capture, and nothing else."""
+    from tracer.capture import trace as tracing
+    from tracer.capture.addresses import Follow
+    from tracer.engine import endpoint
+
+    found = endpoint.find(trace.argv, os.environ)
+    addresses = [*trace.sockets, *endpoint.addresses(found), *endpoint.WELL_KNOWN]
+    follow = Follow(addresses, everything=trace.all_sockets)
+    tracing.run(launched, feed, _header(trace.argv, found.url), follow, endpoint.of_program)
+
+
+class _Failed(Exception):
+    """The tracer reported that it could not do its work; `status` is ours."""
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+def _received(feed: int) -> Iterator[Event]:
+    """The events of the tracer process. Raises _Failed if it could not trace, or died."""
+    from tracer.capture.feed import Trouble, receive
+    from tracer.events import End
+
+    ended = False
+    for event in receive(feed):
+        if isinstance(event, Trouble):
+            raise _Failed(event.message, event.status)
+        ended = isinstance(event, End)
+        yield event
+    if not ended:
+        raise _Failed("the tracer process died, and the command with it: please report this", FAILED)
+
+
+def _consume(
+    feed: int,
+    trace: Trace,
+    show: Show,
+    output: TextIO,
+    recording: Writer | None,
+    complain: Callable[[str], None],
+) -> int | None:
+    """What the front does with the events; an exit status for a failure of ours, else None.
+
+    A failure to show does not end the recording, and neither ends the command.
+    """
+    events = _received(feed)
+    if trace.redact:
+        from tracer.recording.redact import redact
+
+        events = redact(events)
+    if recording is not None:
+        events = _recorded(events, recording)
+    own: int | None = None
+    try:
+        try:
+            present(events, show, output)
+        except OSError as error:
+            if not isinstance(error, BrokenPipeError):  # else who read the timeline has gone
+                complain(unwritable(error))
+                own = FAILED
+        for _ in events:
+            continue
+    except _Failed as error:
+        complain(str(error))
+        own = error.status
+    if recording is not None:
+        recording.close()
+        if recording.problem:
+            complain(recording.problem)
+            own = own or FAILED
+    return own
 
 
 def die_of(number: int) -> None:
     """End this process by a signal, as one without a handler would."""
-    from tracer.capture.launch import die_of
+    from tracer.capture import launch
 
-    die_of(number)
+    launch.die_of(number)
 
 
 def _header(argv: Sequence[str], url: str) -> Header:
+    from tracer.events import Header
+
     kept = {name: os.environ[name] for name in sorted(os.environ) if name.startswith("DOCKER_")}
     return Header(
         tool=f"socktrace {__version__}",
         argv=list(argv),
         cwd=_cwd(),
-        arch=platform.machine(),
-        kernel=platform.release(),
+        arch=os.uname().machine,
+        kernel=os.uname().release,
         endpoint=url,
         env=kept,
     )
@@ -148,20 +204,6 @@ def _cwd() -> str:
         return "?"
 
 
-def _open_writer(path: str | None) -> Writer | None:
-    if path is None:
-        return None
-    from tracer.recording import Writer
-
-    return Writer(path)
-
-
-def _redacted(events: Iterable[Event]) -> Iterator[Event]:
-    from tracer.recording.redact import redact
-
-    return redact(events)
-
-
 def _recorded(events: Iterable[Event], writer: Writer) -> Iterator[Event]:
     """The events, each written before it goes on."""
     for event in events:
@@ -170,7 +212,9 @@ def _recorded(events: Iterable[Event], writer: Writer) -> Iterator[Event]:
 
 
 def present(events: Iterable[Event], show: Show, stream: TextIO) -> None:
-    """Events to a view on `stream` or the output file. Raises OutputError."""
+    """Events to a view on `stream`. Raises OSError if that can't be written."""
+    from tracer.exchanges import assemble, in_order
+
     items: Iterable[Item] = assemble(events, keep_pieces=show.verbosity >= 3)
     if not show.live:
         items = in_order(items)
@@ -182,7 +226,7 @@ def present(events: Iterable[Event], show: Show, stream: TextIO) -> None:
         return
     from tracer.views.screen import Screen
 
-    screen = Screen(show.output or stream, show.color, live=show.live)
+    screen = Screen(stream, show.color, live=show.live)
     if show.json:
         from tracer.views import json_lines
 
@@ -197,7 +241,15 @@ def present(events: Iterable[Event], show: Show, stream: TextIO) -> None:
 
 
 def _filtered(items: Iterable[Item], keep: Callable[[Exchange], bool]) -> Iterator[Item]:
+    from tracer.exchanges import Exchange
+
     return (item for item in items if not isinstance(item, Exchange) or keep(item))
+
+
+def unwritable(error: OSError) -> str:
+    """Why the timeline can't be written, in one sentence."""
+    where = f" to {error.filename}" if error.filename else ""
+    return f"the timeline can't be written{where}: {os.strerror(error.errno or 0)}"
 
 
 def replayed(path: str, show: Show, complain: Callable[[str], None]) -> int:
@@ -206,15 +258,41 @@ def replayed(path: str, show: Show, complain: Callable[[str], None]) -> int:
 
     damages: list[str] = []
     try:
-        present(read(path, damages.append), show, sys.stdout)
+        output = open(show.output, "w", encoding="utf-8") if show.output else sys.stdout
+        present(read(path, damages.append), show, output)
     except RecordingError as error:
         complain(str(error))
         return 1
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        complain(unwritable(error))
+        return FAILED
     for message in damages:
         complain(message)
     return 1 if damages else 0
 
 
-if TYPE_CHECKING:
-    from tracer.capture.launch import Launched as _Launched
-    from tracer.capture.trace import Run as _Run
+def lessons() -> list[str]:
+    """The names of the bundled recordings."""
+    from importlib import resources
+
+    folder = resources.files("tracer").joinpath("lessons")
+    return sorted(file.name.removesuffix(".jsonl") for file in folder.iterdir() if file.name.endswith(".jsonl"))
+
+
+def demonstrate(lesson: str, trace: Trace, show: Show, complain: Callable[[str], None]) -> int:
+    """Trace a client while a bundled recording plays the daemon."""
+    from importlib import resources
+
+    from tracer.recording import read
+    from tracer.replay.server import served
+
+    with resources.as_file(resources.files("tracer").joinpath("lessons", f"{lesson}.jsonl")) as path:
+        events = list(read(str(path)))
+    with served(events) as socket:
+        for name in ("DOCKER_CONTEXT", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH", "DOCKER_API_VERSION"):
+            os.environ.pop(name, None)
+        os.environ["DOCKER_HOST"] = f"unix://{socket}"
+        return run(trace, show, complain)
+

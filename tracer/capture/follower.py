@@ -52,6 +52,8 @@ class Follower:
         self.lost = 0
         self.ignored: dict[str, None] = {}
         """Addresses of connections that were not followed, in order, each once."""
+        self.connected = False
+        """A followed address was connected to, or at least tried."""
         self._follow = follow
         self._now = now
         self._endpoints_of = endpoints_of
@@ -196,6 +198,7 @@ class Follower:
             self.bytes_out += size
         else:
             self.bytes_in += size
+            self._first_answer(connection)
         self.events.append(
             Data(
                 t=self._now(),
@@ -209,13 +212,12 @@ class Follower:
                 payload=payload,
             )
         )
-        if direction == "in" and not connection.heard:
-            connection.heard = True
-            self._look_for_peer(connection)
 
-    def _look_for_peer(self, connection: Connection) -> None:
-        if connection.family != "unix":
+    def _first_answer(self, connection: Connection) -> None:
+        """The daemon has accepted by now, so the process that holds the other end can be found."""
+        if connection.heard or connection.family != "unix":
             return
+        connection.heard = True
         found = self._peers.find(connection.inode, connection.peer_pid)
         if found is not None:
             self.events.append(PeerFound(t=self._now(), conn=connection.number, peer=found))
@@ -282,7 +284,9 @@ class Follower:
             return
         if not self._follow.wants(address):
             self.ignored[address.text] = None
-        elif number in (0, errno.EINPROGRESS):
+            return
+        self.connected = True
+        if number in (0, errno.EINPROGRESS):
             self._connected(thread, call.fd, address)
         else:
             self._connect_event(thread, call.fd, address, self._connections.next_number(), number)

@@ -11,10 +11,19 @@ import ctypes
 import errno
 import os
 import struct
+import sys
+from types import ModuleType
 from typing import NamedTuple
 
-from ptrace import PtraceError
-from ptrace.binding.func import (
+# python-ptrace asks ctypes.util for the name of libc, which imports subprocess and runs ldconfig: 25 ms at every
+# start. While it is imported, a stand-in answers None, for which ctypes gives the libc that is loaded already.
+_util = ModuleType("ctypes.util")
+_util.__dict__["find_library"] = lambda name: None
+_real_util = sys.modules.get("ctypes.util")
+sys.modules["ctypes.util"] = _util
+
+from ptrace import PtraceError  # noqa: E402
+from ptrace.binding.func import (  # noqa: E402
     PTRACE_CONT,
     PTRACE_DETACH,
     PTRACE_EVENT_CLONE,
@@ -30,6 +39,11 @@ from ptrace.binding.func import (
     PTRACE_SYSCALL,
     ptrace,
 )
+
+if _real_util is None:
+    del sys.modules["ctypes.util"]
+else:
+    sys.modules["ctypes.util"] = _real_util
 
 __all__ = [
     "PTRACE_CONT",

@@ -1,29 +1,38 @@
 """Starting a command under the tracer, so that neither the command nor the shell notices.
 
 Three processes: the front (the one the user started), the tracer and the command, both its children. The command is
-the front's own child, so its exit status and its stops come straight from the kernel; the tracer can stay behind for
+the front's own child, so its exit status and its stops come straight from the kernel. The tracer can stay behind for
 processes that outlive the command, whose filtered syscalls would fail with ENOSYS without it, while the front ends
 with the command's status. If the front is killed, the tracer is too, and the command with it (PTRACE_O_EXITKILL).
+
+This module is imported before the forks: it must be quick to import.
 """
 
 from __future__ import annotations
 
 import errno
 import os
-import resource
 import signal
 import sys
 from collections.abc import Callable, Sequence
-from types import FrameType
-from typing import NoReturn
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import FrameType
+    from typing import NoReturn
 
 PR_SET_PDEATHSIG = 1
+PR_SET_SECCOMP = 22
+PR_SET_NO_NEW_PRIVS = 38
 PR_SET_PTRACER = 0x59616D61
+SECCOMP_MODE_FILTER = 2
 
-NOT_FOUND, NOT_EXECUTABLE = 127, 126
+NOT_FOUND, NOT_EXECUTABLE, FAILED = 127, 126, 120
 
 TERMINAL_STOPS = (signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU)
 FORWARDED = (signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
+RESET = (signal.SIGPIPE, signal.SIGXFSZ)
+"""Signals that Python ignores, and would let the command ignore."""
 
 
 class CannotRun(Exception):
@@ -32,6 +41,10 @@ class CannotRun(Exception):
     def __init__(self, message: str, status: int) -> None:
         super().__init__(message)
         self.status = status
+
+
+class CannotTrace(Exception):
+    """This machine, or this user, may not trace; the message says what to do."""
 
 
 def find_program(name: str) -> str:
@@ -58,14 +71,17 @@ def find_program(name: str) -> str:
 class Launched:
     """The command, waiting to be released: what the tracer process knows of it."""
 
-    def __init__(self, pid: int, go: int, words: int) -> None:
-        self.pid = pid
-        self._go = go
+    def __init__(self, words: int, go: int) -> None:
         self._words = words
+        self._go = go
 
-    def release(self) -> None:
-        """Let the command install its filter and exec."""
-        os.write(self._go, b"g")
+    def pid(self) -> int:
+        """The command's process id, once it is ready to be seized; 0 if it died before."""
+        return int.from_bytes(os.read(self._words, 4), "little")
+
+    def release(self, seccomp_filter: bytes) -> None:
+        """Let the command install the filter (an array of struct sock_filter) and exec."""
+        os.write(self._go, seccomp_filter)
         os.close(self._go)
 
     def last_words(self) -> bytes:
@@ -77,101 +93,123 @@ class Launched:
             return b""
 
 
-def run(
-    program: str,
-    argv: Sequence[str],
-    install_filter: Callable[[], int],
-    trace: Callable[[Launched], int | None],
-    linger: Callable[[], None],
-) -> int:
-    """Run the command under `trace`, which is called in the tracer process and returns an exit status of its own
-    or None for the command's; then `linger` there. Returns the exit status, or dies of the command's signal.
-    """
+class Front:
+    """The front's side of a started command: the descriptor to read events from, and the command's end."""
+
+    def __init__(self, command: int, feed: int) -> None:
+        self.feed = feed
+        self._command = command
+        self._status: int | None = None
+        self._watch_signals()
+
+    def wait(self) -> int:
+        """The command's wait status. While it is stopped, so are we, for the shell's job control to see."""
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
+        while self._status is None:
+            self._reap(0)
+        return self._status
+
+    def _reap(self, options: int) -> None:
+        try:
+            pid, status = os.waitpid(self._command, options | os.WUNTRACED)
+        except ChildProcessError:
+            self._status = self._status if self._status is not None else 0
+            return
+        if pid == 0:
+            return
+        if not os.WIFSTOPPED(status):
+            self._status = status
+        elif os.WSTOPSIG(status) in (signal.SIGSTOP, *TERMINAL_STOPS):
+            _stop_like(os.WSTOPSIG(status))
+
+    def _watch_signals(self) -> None:
+        def on_child(number: int, frame: FrameType | None) -> None:
+            if self._status is None:
+                self._reap(os.WNOHANG)
+
+        def pass_on(number: int, frame: FrameType | None) -> None:
+            if self._status is None:
+                os.kill(self._command, number)
+
+        def keyboard(number: int, frame: FrameType | None) -> None:
+            if not _in_foreground():  # else the terminal has sent it to the command as well
+                pass_on(number, frame)
+
+        handlers = dict.fromkeys(FORWARDED, pass_on) | dict.fromkeys((signal.SIGINT, signal.SIGQUIT), keyboard)
+        for number, handler in handlers.items():
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                signal.signal(number, handler)
+        for number in TERMINAL_STOPS:
+            signal.signal(number, signal.SIG_IGN)
+        signal.signal(signal.SIGCHLD, on_child)
+        on_child(signal.SIGCHLD, None)  # in case it has stopped or ended already
+
+
+def start(program: str, argv: Sequence[str], trace: Callable[[Launched, int], None]) -> Front:
+    """Fork the tracer, which calls `trace` with the command and the descriptor to send events to, and the command."""
     words_read, words_write = os.pipe()
     go_read, go_write = os.pipe()
-    verdict_read, verdict_write = os.pipe()
+    feed_read, feed_write = os.pipe()
     sys.stdout.flush()
     sys.stderr.flush()
     front = os.getpid()
     tracer = os.fork()
     if tracer == 0:
-        for fd in (words_write, go_read, verdict_read):
-            os.close(fd)
-        _be_tracer(front, words_read, go_write, verdict_write, trace, linger)
+        _close(words_write, go_read, feed_read)
+        _be_tracer(front, Launched(words_read, go_write), feed_write, trace)
     command = os.fork()
     if command == 0:
-        for fd in (words_read, go_write, verdict_read, verdict_write):
-            os.close(fd)
-        _be_command(program, argv, tracer, words_write, go_read, install_filter)
-    for fd in (words_read, words_write, go_read, go_write, verdict_write):
+        _close(words_read, go_write, feed_read, feed_write)
+        _be_command(program, argv, tracer, words_write, go_read)
+    _close(words_read, words_write, go_read, go_write, feed_write)
+    return Front(command, feed_read)
+
+
+def _close(*descriptors: int) -> None:
+    for fd in descriptors:
         os.close(fd)
-    return _be_front(command, tracer, verdict_read)
 
 
-def _be_tracer(
-    front: int,
-    words: int,
-    go: int,
-    verdict: int,
-    trace: Callable[[Launched], int | None],
-    linger: Callable[[], None],
-) -> NoReturn:
-    code: int | None = 120
+def _be_tracer(front: int, launched: Launched, feed: int, trace: Callable[[Launched, int], None]) -> NoReturn:
     try:
         for number in (signal.SIGINT, signal.SIGQUIT, *TERMINAL_STOPS, *FORWARDED):
             signal.signal(number, signal.SIG_IGN)
-        _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-        pid = int.from_bytes(os.read(words, 4), "little")
-        if os.getppid() == front and pid:
-            code = trace(Launched(pid, go, words))
-    finally:
-        _flush_all()
-        os.write(verdict, b"" if code is None else bytes([code]))
-        os.close(verdict)
-    _prctl(PR_SET_PDEATHSIG, 0)
-    _let_go_of_streams()
-    linger()
+        prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() == front:
+            trace(launched, feed)
+    except BaseException:
+        sys.excepthook(*sys.exc_info())
+        os._exit(FAILED)
     os._exit(0)
 
 
-def _flush_all() -> None:
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.flush()
-        except (OSError, ValueError):
-            continue
-
-
-def _let_go_of_streams() -> None:
-    """Who reads our output must see its end, though we stay for the command's background processes."""
+def stay_behind() -> None:
+    """In the tracer, when the command has ended and processes of it live on: stay without the front, and let go of
+    its streams, since who reads them must see their end."""
+    prctl(PR_SET_PDEATHSIG, 0)
     nothing = os.open(os.devnull, os.O_RDWR)
     for fd in range(3):
         os.dup2(nothing, fd)
 
 
-def _prctl(option: int, argument: int) -> None:
+def prctl(option: int, argument: int) -> None:
+    """prctl(2) with one argument; a refusal changes nothing and is not reported."""
     import ctypes
 
     ulong = ctypes.c_ulong
     ctypes.CDLL(None).prctl(option, ulong(argument), ulong(0), ulong(0), ulong(0))
 
 
-def _be_command(
-    program: str,
-    argv: Sequence[str],
-    tracer: int,
-    words: int,
-    go: int,
-    install_filter: Callable[[], int],
-) -> NoReturn:
+def _be_command(program: str, argv: Sequence[str], tracer: int, words: int, go: int) -> NoReturn:
     try:
-        _prctl(PR_SET_PTRACER, tracer)
+        prctl(PR_SET_PTRACER, tracer)
         os.write(words, os.getpid().to_bytes(4, "little"))
-        if os.read(go, 1) != b"g":
-            os._exit(120)
-        for number in (signal.SIGPIPE, signal.SIGXFSZ):  # Python ignores them, and exec would pass that on
+        seccomp_filter = os.read(go, 1 << 16)
+        if not seccomp_filter:
+            os._exit(FAILED)
+        for number in RESET:
             signal.signal(number, signal.SIG_DFL)
-        refused = install_filter()
+        refused = install_filter(seccomp_filter)
         if refused:
             os.write(words, bytes([ord("f"), refused]))
         try:
@@ -186,46 +224,29 @@ def _be_command(
         os._exit(NOT_EXECUTABLE)
 
 
-def _be_front(command: int, tracer: int, verdict: int) -> int:
-    _forward_signals(command)
-    status = _wait(command)
-    answer = os.read(verdict, 1)
-    own = answer[0] if answer else _tracer_verdict(tracer)
-    if own is not None:
-        return own
-    if os.WIFSIGNALED(status):
-        die_of(os.WTERMSIG(status))
-    return os.WEXITSTATUS(status)
+def install_filter(code: bytes) -> int:
+    """Install a seccomp filter on the calling thread; 0, or the errno with which the kernel refused.
 
+    no_new_privs is set only where the kernel demands it, so that setuid programs go on working under root.
+    """
+    import ctypes
+    import struct
 
-def _tracer_verdict(tracer: int) -> int | None:
-    """The tracer closed the pipe without a status of its own: it is content, or it died."""
-    pid, status = os.waitpid(tracer, os.WNOHANG)
-    if pid == 0 or status == 0:
-        return None
-    sys.stderr.write(f"socktrace: the tracer process died (wait status {status:#x}): please report this\n")
-    return 120
+    libc = ctypes.CDLL(None, use_errno=True)
+    ulong = ctypes.c_ulong
+    holder = ctypes.create_string_buffer(code, len(code))
+    fprog = ctypes.create_string_buffer(struct.pack("@HP", len(code) // 8, ctypes.addressof(holder)))
 
+    def attempt() -> int:
+        if libc.prctl(PR_SET_SECCOMP, ulong(SECCOMP_MODE_FILTER), fprog, ulong(0), ulong(0)) == 0:
+            return 0
+        return ctypes.get_errno()
 
-def _forward_signals(command: int) -> None:
-    def pass_on(number: int, frame: FrameType | None) -> None:
-        try:
-            os.kill(command, number)
-        except ProcessLookupError:
-            pass
-
-    def keyboard(number: int, frame: FrameType | None) -> None:
-        if not _in_foreground():  # else the terminal has sent it to the command as well
-            pass_on(number, frame)
-
-    for number in FORWARDED:
-        if signal.getsignal(number) is not signal.SIG_IGN:
-            signal.signal(number, pass_on)
-    for number in (signal.SIGINT, signal.SIGQUIT):
-        if signal.getsignal(number) is not signal.SIG_IGN:
-            signal.signal(number, keyboard)
-    for number in TERMINAL_STOPS:
-        signal.signal(number, signal.SIG_IGN)
+    refused = attempt()
+    if refused in (errno.EACCES, errno.EPERM):
+        prctl(PR_SET_NO_NEW_PRIVS, 1)
+        refused = attempt()
+    return refused
 
 
 def _in_foreground() -> bool:
@@ -241,17 +262,6 @@ def _in_foreground() -> bool:
         os.close(terminal)
 
 
-def _wait(command: int) -> int:
-    """The command's wait status. When it is stopped, so are we, for the shell's job control to see."""
-    while True:
-        _, status = os.waitpid(command, os.WUNTRACED)
-        if not os.WIFSTOPPED(status):
-            return status
-        number = os.WSTOPSIG(status)
-        if number in (signal.SIGSTOP, *TERMINAL_STOPS):
-            _stop_like(number)
-
-
 def _stop_like(number: int) -> None:
     if number != signal.SIGSTOP:
         signal.signal(number, signal.SIG_DFL)
@@ -262,6 +272,8 @@ def _stop_like(number: int) -> None:
 
 def die_of(number: int) -> NoReturn:
     """End by a signal, leaving no core dump of our own."""
+    import resource
+
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if number not in (signal.SIGKILL, signal.SIGSTOP):
         signal.signal(number, signal.SIG_DFL)

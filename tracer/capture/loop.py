@@ -10,7 +10,7 @@ from __future__ import annotations
 import errno
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import NamedTuple
 
 from tracer.capture import kernel, processes
@@ -76,15 +76,15 @@ class StopLoop:
         process.threads.add(tid)
         return thread
 
-    def run(self) -> Iterator[Event]:
-        """Events until the root process has ended, or nothing is left to trace."""
+    def run(self, send: Callable[[list[Event]], None], flush: Callable[[], None]) -> None:
+        """Send events until the root process has ended, or nothing is left to trace; flush before each sleep."""
         events = self._follower.events
         while self._threads and self.root_status is None:
+            flush()
             for tid, status in self._pending():
                 self._handle(tid, status)
-                if events:
-                    yield from events
-                    events.clear()
+            send(events)
+            events.clear()
 
     def linger(self) -> None:
         """Let the processes that outlived the root go on: serve their stops, tell nothing, until the last has ended."""

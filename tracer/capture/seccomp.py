@@ -6,9 +6,6 @@ A filter is a list of `struct sock_filter` (include/uapi/linux/filter.h) that re
 
 from __future__ import annotations
 
-import ctypes
-import errno
-import os
 import struct
 
 from tracer.capture.arch import Architecture
@@ -65,35 +62,6 @@ def _guard(guard: Guard) -> list[Instruction]:
     return [load, *tests, (RETURN, 0, 0, ALLOW)]
 
 
-PR_SET_NO_NEW_PRIVS = 38
-PR_SET_SECCOMP = 22
-SECCOMP_MODE_FILTER = 2
-
-
-def install(code: list[Instruction]) -> int:
-    """Install the filter on the calling thread; 0, or the errno with which the kernel refused.
-
-    no_new_privs is set only where the kernel demands it, so that setuid programs go on working under root.
-    """
-    libc = ctypes.CDLL(None, use_errno=True)
-    instructions = b"".join(struct.pack("=HBBI", *line) for line in code)
-    holder = ctypes.create_string_buffer(instructions, len(instructions))
-    fprog = ctypes.create_string_buffer(struct.pack("@HP", len(code), ctypes.addressof(holder)))
-    ulong = ctypes.c_ulong
-
-    def attempt() -> int:
-        if libc.prctl(PR_SET_SECCOMP, ulong(SECCOMP_MODE_FILTER), fprog, ulong(0), ulong(0)) == 0:
-            return 0
-        return ctypes.get_errno()
-
-    refused = attempt()
-    if refused in (errno.EACCES, errno.EPERM):
-        zero = ulong(0)
-        if libc.prctl(PR_SET_NO_NEW_PRIVS, ulong(1), zero, zero, zero) == 0:
-            refused = attempt()
-    return refused
-
-
-def describe(number: int) -> str:
-    """An errno in words, for the note that says why the filter could not be installed."""
-    return os.strerror(number)
+def as_bytes(code: list[Instruction]) -> bytes:
+    """The filter as an array of struct sock_filter."""
+    return b"".join(struct.pack("=HBBI", *line) for line in code)

@@ -1,25 +1,22 @@
-"""One traced run from beginning to end: the header, the events of the stop loop, the end."""
+"""One traced run from beginning to end, in the tracer process: the events of the stop loop, the notes, the end."""
 
 from __future__ import annotations
 
 import os
 import signal
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 
 import msgspec.structs
 
 from tracer import events
-from tracer.capture import arch, kernel, launch, loop, seccomp
+from tracer.capture import arch, feed, kernel, launch, loop, seccomp
 from tracer.capture.addresses import Follow
 from tracer.capture.follower import Follower
 
 EndpointsOf = Callable[[list[str], dict[str, str]], Iterable[str]]
-
-
-class CannotTrace(Exception):
-    """This machine, or this user, may not trace; the message says what to do."""
+"""From a command line and environment to the addresses of daemons that it may use."""
 
 
 def architecture() -> arch.Architecture:
@@ -27,96 +24,106 @@ def architecture() -> arch.Architecture:
     found = arch.native()
     if found is None:
         known = " and ".join(arch.ARCHITECTURES)
-        raise CannotTrace(f"socktrace has no syscall table for {os.uname().machine}: it knows {known}")
+        raise launch.CannotTrace(f"socktrace has no syscall table for {os.uname().machine}: it knows {known}")
     return found
 
 
-class Run:
-    """A command under the tracer, in the tracer process."""
+def run(
+    launched: launch.Launched, fd: int, header: events.Header, follow: Follow, endpoints_of: EndpointsOf
+) -> None:
+    """Follow the command to its end and send its events to descriptor `fd`; then stay for processes that live on."""
+    sender = feed.Sender(fd)
+    traced = _Run(header, follow, endpoints_of)
+    try:
+        traced.follow(launched, sender)
+    except launch.CannotRun as error:
+        sender.send([feed.Trouble(str(error), error.status)])
+    except launch.CannotTrace as error:
+        sender.send([feed.Trouble(str(error), launch.FAILED)])
+    sender.close()
+    launch.stay_behind()
+    traced.linger()
 
+
+class _Run:
     def __init__(self, header: events.Header, follow: Follow, endpoints_of: EndpointsOf) -> None:
         self._began = time.monotonic()
         self._header = msgspec.structs.replace(header, started=_utc_now())
         self._follower = Follower(follow, self._now, endpoints_of)
-        self._loop = loop.StopLoop(architecture(), self._follower)
+        self._loop: loop.StopLoop | None = None
         self._words = b""
 
     def _now(self) -> float:
         return round(time.monotonic() - self._began, 6)
 
-    def events(self, launched: launch.Launched) -> Iterator[events.Event]:
-        """Release the command and follow it to its end.
-
-        Raises CannotTrace if ptrace(2) is refused and CannotRun if execve(2) was.
-        """
+    def follow(self, launched: launch.Launched, sender: feed.Sender) -> None:
+        """From the first event to the last. Raises CannotTrace and CannotRun."""
+        native = architecture()
+        code = seccomp.as_bytes(seccomp.program(native))
+        pid = launched.pid()
         try:
-            kernel.seize(launched.pid, exit_kill=True)
+            kernel.seize(pid, exit_kill=True)
         except kernel.Gone:
-            raise CannotTrace("the command was killed before it started: try again") from None
+            raise launch.CannotTrace("the command was killed before it started: try again") from None
         except OSError as error:
-            raise CannotTrace(loop.refusal(error, launched.pid)) from None
+            raise launch.CannotTrace(loop.refusal(error, pid)) from None
         front = os.getppid()
-        self._loop.adopt(launched.pid, root=True, every=False)
-        self._loop.on_root_exec = lambda: self._filter_is_missing(launched)
-        self._loop.on_root_continued = lambda: os.kill(front, signal.SIGCONT)
-        launched.release()
-        yield self._header
-        yield from self._loop.run()
-        self._raise_if_not_executed(launched)
-        yield from self._closing_notes()
-        yield self._end()
+        stops = self._loop = loop.StopLoop(native, self._follower)
+        stops.adopt(pid, root=True, every=False)
+        stops.on_root_exec = lambda: self._filter_is_missing(launched)
+        stops.on_root_continued = lambda: os.kill(front, signal.SIGCONT)
+        launched.release(code)
+        sender.send([self._header])
+        stops.run(sender.send, sender.flush)
+        self._raise_if_not_executed(stops, launched)
+        self._note_what_was_missed(stops)
+        sender.send([*self._follower.events, self._end(stops.root_status)])
 
     def linger(self) -> None:
         """Serve the processes that outlived the command until the last one ends."""
-        self._loop.linger()
+        if self._loop is not None:
+            self._loop.linger()
 
     def _filter_is_missing(self, launched: launch.Launched) -> bool:
         self._words += launched.last_words()
         if not self._words.startswith(b"f"):
             return False
-        why = seccomp.describe(self._words[1])
-        message = f"no seccomp filter could be installed ({why}): stopping at every syscall, which is slower"
-        self._follower.events.append(events.Note(t=self._now(), message=message))
+        why = os.strerror(self._words[1])
+        self._note(f"no seccomp filter could be installed ({why}): stopping at every syscall, which is slower")
         return True
 
-    def _raise_if_not_executed(self, launched: launch.Launched) -> None:
-        if self._loop.root_executed:
+    def _raise_if_not_executed(self, stops: loop.StopLoop, launched: launch.Launched) -> None:
+        if stops.root_executed:
             return
         words = self._words + launched.last_words()
         at = words.find(b"x")
         if at >= 0:
             name = self._header.argv[0]
-            raise launch.CannotRun(f"{name}: can't be executed: {os.strerror(words[at + 1])}", 126)
+            raise launch.CannotRun(f"{name}: can't be executed: {os.strerror(words[at + 1])}", launch.NOT_EXECUTABLE)
 
-    def _closing_notes(self) -> Iterator[events.Event]:
-        left = self._loop.alive
+    def _note_what_was_missed(self, stops: loop.StopLoop) -> None:
+        left = stops.alive
         if left:
             what = "1 process goes" if left == 1 else f"{left} processes go"
-            yield events.Note(t=self._now(), message=f"{what} on in the background and is no longer followed")
+            self._note(f"{what} on in the background and can no longer be followed")
+        ignored = list(self._follower.ignored)
+        if ignored and not self._follower.connected:
+            shown = ", ".join(ignored[:5]) + (" ..." if len(ignored) > 5 else "")
+            self._note(f"no connection to a Docker socket; to follow another, name it with --socket: {shown}")
 
-    def _end(self) -> events.End:
-        status = self._loop.root_status
-        ended = status is not None
+    def _note(self, message: str) -> None:
+        self._follower.events.append(events.Note(t=self._now(), message=message))
+
+    def _end(self, status: int | None) -> events.End:
         return events.End(
             t=self._now(),
-            exit_code=os.WEXITSTATUS(status) if ended and os.WIFEXITED(status) else None,
-            signal=os.WTERMSIG(status) if ended and os.WIFSIGNALED(status) else None,
+            exit_code=os.WEXITSTATUS(status) if status is not None and os.WIFEXITED(status) else None,
+            signal=os.WTERMSIG(status) if status is not None and os.WIFSIGNALED(status) else None,
             bytes_out=self._follower.bytes_out,
             bytes_in=self._follower.bytes_in,
             lost=self._follower.lost,
         )
 
-    @property
-    def ignored(self) -> list[str]:
-        """Addresses of connections that were seen and not followed."""
-        return list(self._follower.ignored)
-
 
 def _utc_now() -> str:
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-
-
-def filter_installer() -> Callable[[], int]:
-    """What the command's process calls before it execs: installs the seccomp filter, returns 0 or an errno."""
-    code = seccomp.program(architecture())
-    return lambda: seccomp.install(code)

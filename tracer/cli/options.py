@@ -5,8 +5,11 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 
-from tracer.exchanges import Exchange
 from tracer.pipeline import Show
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from tracer.exchanges import Exchange
 
 
 def add_display_options(parser: argparse.ArgumentParser) -> None:

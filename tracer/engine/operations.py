@@ -6,9 +6,9 @@ its own before it. Names of images, plugins and distributions may contain slashe
 
 from __future__ import annotations
 
+import os
 import re
 from functools import cache, lru_cache
-from importlib.resources import files
 from typing import NamedTuple
 
 FIRST_VERSION, LAST_VERSION = (1, 25), (1, 56)
@@ -60,8 +60,8 @@ _SLASHED = {"images", "distribution", "plugins"}
 @cache
 def table() -> tuple[Operation, ...]:
     """All known operations, in the order of the file."""
-    text = files("tracer.engine").joinpath("operations.tsv").read_text(encoding="utf-8")
-    rows = [line.split("\t") for line in text.splitlines() if line and not line.startswith("#")]
+    with open(os.path.join(os.path.dirname(__file__), "operations.tsv"), encoding="utf-8") as file:
+        rows = [line.rstrip("\n").split("\t") for line in file if not line.startswith("#")]
     return tuple(Operation(*row) for row in rows)
 
 

@@ -178,5 +178,13 @@ def mask_arguments(argv: list[str]) -> list[str]:
             masked.append("*" * len(argument))
             continue
         found = _SECRET_ARGUMENT.match(argument)
-        masked.append(found[1] + "*" * len(found[2]) if found else argument)
+        masked.append(found[1] + "*" * len(found[2]) if found else _mask_json_argument(argument))
     return masked
+
+
+def _mask_json_argument(argument: str) -> str:
+    """curl's `-d '{...}'`: JSON on a command line is masked as in a body."""
+    if not argument.startswith(("{", "[")):
+        return argument
+    raw = argument.encode("utf-8", "surrogateescape")
+    return _mask_all(raw, JsonMask().feed(raw)).decode("utf-8", "surrogateescape")

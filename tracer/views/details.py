@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from rich.console import RenderableType
 from rich.text import Text
 
-from tracer.engine import Meaning
+from tracer.engine.meaning import Meaning
 from tracer.engine.names import size
 from tracer.exchanges import Call, Exchange, Message
 from tracer.views.style import QUIET, Indented, visible
@@ -18,7 +18,7 @@ from tracer.wire.bodies import Body
 def headers(exchange: Exchange, meaning: Meaning, indent: int, *, bodies: bool) -> Iterator[RenderableType]:
     """The heads of both messages in curl's style, with their bodies if asked for."""
     if meaning.link:
-        yield Indented(Text(meaning.link, QUIET), indent)
+        yield Text(" " * indent + meaning.link, QUIET, no_wrap=True, overflow="ignore")  # one piece, to be clicked
     if exchange.request is not None:
         head = exchange.request.head
         yield _line(">", f"{head.method} {head.target} HTTP/{head.version}", indent)

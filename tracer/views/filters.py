@@ -17,7 +17,7 @@ import operator
 import re
 from collections.abc import Callable
 
-from tracer.engine import meaning_of
+from tracer.engine.meaning import meaning_of
 from tracer.exchanges import Exchange
 
 Test = Callable[[Exchange], bool]

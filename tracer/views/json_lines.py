@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from tracer.engine import meaning_of
+from tracer.engine.meaning import meaning_of
 from tracer.exchanges import Exchange, Item, Message
 from tracer.wire.bodies import Body
 

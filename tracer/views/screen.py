@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
 import tempfile
 from typing import IO, Literal, TextIO, cast
 
@@ -24,17 +23,11 @@ PIPE_WIDTH = 100
 SPOOL_IN_MEMORY = 8 << 20
 
 
-class OutputError(Exception):
-    """The output file can't be written; the message is a sentence."""
-
-
 class Screen:
     """Where a view's pieces go: stdout, stderr, or a file."""
 
-    def __init__(self, target: TextIO | str, color: Color, *, live: bool) -> None:
-        """`target` is a stream or the path of a file to create. Raises OutputError."""
-        self._owned = isinstance(target, str)
-        self._target = _create(target) if isinstance(target, str) else target
+    def __init__(self, target: TextIO, color: Color, *, live: bool) -> None:
+        self._target = target
         self._spool: IO[str] | None = None
         if not live:
             spool = tempfile.SpooledTemporaryFile(SPOOL_IN_MEMORY, "w+", encoding="utf-8", newline="")
@@ -54,26 +47,12 @@ class Screen:
             file.flush()
 
     def close(self) -> None:
-        """Bring out what was held back. Raises OutputError on a full disk."""
-        try:
-            if self._spool is not None:
-                self._spool.seek(0)
-                shutil.copyfileobj(self._spool, self._target)
-                self._spool.close()
-            self._target.flush()
-            if self._owned:
-                self._target.close()
-        except BrokenPipeError:
-            raise
-        except OSError as error:
-            raise OutputError(f"the timeline could not be written: {error.strerror}") from None
-
-
-def _create(path: str) -> TextIO:
-    try:
-        return open(path, "w", encoding="utf-8")
-    except OSError as error:
-        raise OutputError(f"can't write {path}: {error.strerror}") from None
+        """Bring out what was held back. Raises OSError if it can't be written."""
+        if self._spool is not None:
+            self._spool.seek(0)
+            shutil.copyfileobj(self._spool, self._target)
+            self._spool.close()
+        self._target.flush()
 
 
 def _console(file: IO[str], target: TextIO, color: Color) -> Console:
@@ -110,7 +89,3 @@ def _width(terminal: TextIO | None) -> int:
     except (OSError, ValueError):
         return PIPE_WIDTH
 
-
-def stderr() -> TextIO:
-    """The timeline's place by default."""
-    return sys.stderr

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from rich.console import RenderableType
 from rich.text import Text
 
-from tracer.engine import Meaning, meaning_of
+from tracer.engine.meaning import Meaning, meaning_of
 from tracer.engine.failures import in_words
 from tracer.engine.names import count, duration, shorten_ids, size
 from tracer.events import Connect, End, Header, Note, Peer
@@ -48,7 +48,7 @@ class Timeline:
 
     def render(self, items: Iterable[Item]) -> Iterator[RenderableType]:
         """The timeline of a run, piece by piece."""
-        introduced: set[int] = set()
+        introduced: dict[int, Party] = {}
         shown = 0
         for item in items:
             if isinstance(item, Header):
@@ -58,11 +58,11 @@ class Timeline:
             elif isinstance(item, Exchange):
                 shown += 1
                 if item.party.number not in introduced:
-                    introduced.add(item.party.number)
-                    yield from self._introduce(item.party)
+                    yield from self._introduce(item.party, list(introduced.values()))
+                    introduced[item.party.number] = item.party
                 yield from self._exchange(item)
             elif isinstance(item, End):
-                yield from self._summary(item, shown, len(introduced))
+                yield from self._summary(item, shown, list(introduced.values()))
 
     def _title(self, header: Header) -> Iterator[RenderableType]:
         yield Text("")
@@ -71,9 +71,13 @@ class Timeline:
 
     # Connections
 
-    def _introduce(self, party: Party) -> Iterator[RenderableType]:
+    def _introduce(self, party: Party, earlier: list[Party]) -> Iterator[RenderableType]:
         connect = party.connect
         yield Text("")
+        if any(_same_ends(party, other) for other in earlier):
+            words = f"connection {party.number}: {self._connect_call(connect)}, between the same two processes"
+            yield Indented(Text(words, QUIET), 1, 4)
+            return
         parts = Text.assemble(
             (f"{visible(party.program)}", PARTY),
             (f" pid {connect.pid}", QUIET),
@@ -84,8 +88,7 @@ class Timeline:
             parts.append(f" {self.symbols.arrow} ")
             parts.append_text(_peer(connect.peer, connect))
         yield Indented(parts, 1, 4)
-        outcome = Text.assemble((f"connection {party.number}", QUIET), (f": {self._connect_call(connect)}", QUIET))
-        yield Indented(outcome, 1, 4)
+        yield Indented(Text(f"connection {party.number}: {self._connect_call(connect)}", QUIET), 1, 4)
 
     def _connect_call(self, connect: Connect) -> str:
         thread = "" if connect.tid == connect.pid else f" in thread {connect.tid}"
@@ -165,20 +168,30 @@ class Timeline:
 
     # The end
 
-    def _summary(self, end: End, exchanges: int, connections: int) -> Iterator[RenderableType]:
+    def _summary(self, end: End, exchanges: int, parties: list[Party]) -> Iterator[RenderableType]:
         yield Text("")
         if end.signal is not None:
             ended = f"killed by {_signal_name(end.signal)}"
         else:
             ended = f"exit status {end.exit_code}" if end.exit_code is not None else "no longer followed"
+        refused = sum(party.connect.error is not None for party in parties)
         parts = [
-            f"{count(exchanges, 'exchange')} on {count(connections, 'connection')}",
+            f"{count(exchanges - refused, 'exchange')} on {count(len(parties) - refused, 'connection')}",
+            *([count(refused, "failed connect")] if refused else []),
             f"{size(end.bytes_out)} sent, {size(end.bytes_in)} received",
             f"{ended} after {duration(end.t)}",
         ]
         if end.lost:
             parts.append(f"{end.lost:,} bytes could not be read")
         yield Indented(Text(f" {self.symbols.dot} ".join(parts), "bold"), 1)
+
+
+def _same_ends(one: Party, other: Party) -> bool:
+    def ends(party: Party) -> tuple[object, ...]:
+        connect = party.connect
+        return connect.pid, connect.address, connect.peer and connect.peer.pid, connect.error
+
+    return ends(one) == ends(other)
 
 
 def _quoted(word: str) -> str:
