@@ -174,17 +174,5 @@ class End(Struct, frozen=True, kw_only=True, tag_field="type", tag="end"):
 
 
 Event: TypeAlias = (
-    Header
-    | Exec
-    | Fork
-    | Exit
-    | Connect
-    | PeerFound
-    | Data
-    | Failed
-    | Shutdown
-    | Close
-    | TlsSecret
-    | Note
-    | End
+    Header | Exec | Fork | Exit | Connect | PeerFound | Data | Failed | Shutdown | Close | TlsSecret | Note | End
 )

@@ -10,8 +10,10 @@ from __future__ import annotations
 import heapq
 from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from typing import TypeAlias
+
+import msgspec.structs
+from msgspec import Struct
 
 from tracer.events import (
     Close,
@@ -32,14 +34,13 @@ from tracer.wire.http1 import Body as BodyPiece
 from tracer.wire.http1 import Broken, Complete, Head, Headers, Opaque, Trailers
 
 
-@dataclass(slots=True)
-class Party:
+class Party(Struct):
     """A connection and the two processes at its ends, as far as known."""
 
     number: int
     connect: Connect
     exe: str | None = None
-    argv: list[str] = field(default_factory=list)
+    argv: list[str] = []
     exchanges: int = 0
 
     @property
@@ -54,8 +55,7 @@ class Party:
         return self.connect.comm or (self.exe or "?").rsplit("/", 1)[-1]
 
 
-@dataclass(slots=True)
-class Call:
+class Call(Struct):
     """A run of like syscalls that carried bytes of an exchange: `count` of them moved `size` bytes."""
 
     t: float
@@ -65,22 +65,20 @@ class Call:
     dir: Direction
     size: int
     count: int = 1
-    pieces: list[bytes | None] = field(default_factory=list)
+    pieces: list[bytes | None] = []
     """The bytes of each syscall, if they are kept at all; None for bytes that were counted only."""
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(Struct, frozen=True):
     """A request or a response. `complete` is False for one that was cut off."""
 
     head: Head
     body: Body = EMPTY
-    trailers: Headers = field(default_factory=list)
+    trailers: Headers = []
     complete: bool = True
 
 
-@dataclass(slots=True)
-class Timing:
+class Timing(Struct):
     """Seconds on the recording's clock; None for what did not happen."""
 
     sent: float | None = None
@@ -98,8 +96,7 @@ class Timing:
         return None if self.sent is None or self.done is None else max(0.0, self.done - self.sent)
 
 
-@dataclass(slots=True)
-class Stream:
+class Stream(Struct):
     """What flowed after a change of protocol: byte counts per direction."""
 
     kind: str = "raw"
@@ -107,17 +104,16 @@ class Stream:
     bytes_in: int = 0
 
 
-@dataclass(slots=True)
-class Exchange:
+class Exchange(Struct):
     """A request and its response. Either may be missing; then `failure` is a sentence that says why."""
 
     number: int
     party: Party
     request: Message | None = None
     response: Message | None = None
-    informational: list[Head] = field(default_factory=list)
-    timing: Timing = field(default_factory=Timing)
-    calls: list[Call] = field(default_factory=list)
+    informational: list[Head] = []
+    timing: Timing = msgspec.field(default_factory=Timing)
+    calls: list[Call] = []
     upgrade: str | None = None
     stream: Stream | None = None
     failure: str | None = None
@@ -331,9 +327,7 @@ class _Conversation:
         if self.closed:
             return
         self.closed = True
-        ending = Data(
-            t=t, conn=self.party.number, pid=0, tid=0, fd=-1, syscall="", dir="in", size=0, payload=None
-        )
+        ending = Data(t=t, conn=self.party.number, pid=0, tid=0, fd=-1, syscall="", dir="in", size=0, payload=None)
         for step in self._wire.end_of_stream("in"):
             if not isinstance(step.event, Broken):
                 self._step(step, ending, numbers)
@@ -404,9 +398,7 @@ def assemble(events: Iterable[Event], *, keep_pieces: bool = False) -> Iterator[
     yield from _cut_off(conversations, t, "the recording ends here", numbers)
 
 
-def _cut_off(
-    conversations: dict[int, _Conversation], t: float, why: str, numbers: Iterator[int]
-) -> Iterator[Exchange]:
+def _cut_off(conversations: dict[int, _Conversation], t: float, why: str, numbers: Iterator[int]) -> Iterator[Exchange]:
     for conversation in conversations.values():
         yield from conversation.close(t, why=why, numbers=numbers)
     conversations.clear()
@@ -418,8 +410,6 @@ def _party(connect: Connect, programs: dict[int, Exec]) -> Party:
 
 
 def _know_peer(party: Party, found: PeerFound) -> None:
-    import msgspec.structs
-
     party.connect = msgspec.structs.replace(party.connect, peer=found.peer)
 
 

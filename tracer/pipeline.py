@@ -295,4 +295,3 @@ def demonstrate(lesson: str, trace: Trace, show: Show, complain: Callable[[str],
             os.environ.pop(name, None)
         os.environ["DOCKER_HOST"] = f"unix://{socket}"
         return run(trace, show, complain)
-

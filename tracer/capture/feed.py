@@ -26,7 +26,7 @@ class Trouble(msgspec.Struct, frozen=True, tag_field="type", tag="trouble"):
 
 
 _encoder = msgspec.msgpack.Encoder()
-_decoder: msgspec.msgpack.Decoder[Event | Trouble] = msgspec.msgpack.Decoder(Event | Trouble)  # type: ignore[arg-type]
+_decoder: msgspec.msgpack.Decoder[Event | Trouble] = msgspec.msgpack.Decoder(Event | Trouble)
 
 
 class Sender:

@@ -17,7 +17,7 @@ from tracer.capture import memory, peer, processes
 from tracer.capture.addresses import Address, Follow, parse
 from tracer.capture.syscalls import CLONE_FILES, MSG_PEEK, MSG_TRUNC, Spec
 from tracer.capture.tracees import Call, Connection, Connections, Files, Process, Thread
-from tracer.events import Close, Connect, Data, Event, Exec, Exit, Failed, Fork, Note, PeerFound, Shutdown
+from tracer.events import Close, Connect, Data, Event, Exec, Exit, Failed, Fork, Note, Peer, PeerFound, Shutdown
 
 RESTARTS = range(512, 517)
 """ERESTARTSYS and its relatives (include/linux/errno.h): the call was interrupted and will be made again."""
@@ -155,9 +155,9 @@ class Follower:
 
     def _moved(self, thread: Thread, call: Call, result: int) -> None:
         spec = call.spec
-        if spec.flags_argument is not None and call.arguments[spec.flags_argument] & MSG_PEEK:
-            if spec.direction == "in":
-                return
+        flags = call.arguments[spec.flags_argument] if spec.flags_argument is not None else 0
+        if spec.direction == "in" and flags & MSG_PEEK:
+            return
         if spec.shape == "messages":
             for size, payload in memory.messages(thread.tid, call.arguments[1], result):
                 self._data(thread, call, size, payload)
@@ -311,7 +311,7 @@ class Follower:
         address: Address,
         conn: int,
         number: int,
-        found: peer.Peer | None = None,
+        found: Peer | None = None,
     ) -> None:
         self.events.append(
             Connect(

@@ -213,7 +213,7 @@ def _be_command(program: str, argv: Sequence[str], tracer: int, words: int, go: 
         if refused:
             os.write(words, bytes([ord("f"), refused]))
         try:
-            os.execv(program, argv)
+            os.execv(program, list(argv))
         except OSError as error:
             if error.errno != errno.ENOEXEC:
                 raise

@@ -56,9 +56,7 @@ def _guard(guard: Guard) -> list[Instruction]:
     if guard.relation == "above":
         return [load, (JUMP_ABOVE, 1, 0, guard.values[0]), (RETURN, 0, 0, ALLOW)]
     count = len(guard.values)
-    tests: list[Instruction] = [
-        (JUMP_EQUAL, count - index, 0, value) for index, value in enumerate(guard.values)
-    ]
+    tests: list[Instruction] = [(JUMP_EQUAL, count - index, 0, value) for index, value in enumerate(guard.values)]
     return [load, *tests, (RETURN, 0, 0, ALLOW)]
 
 

@@ -6,7 +6,6 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
 
 import msgspec.structs
 
@@ -28,9 +27,7 @@ def architecture() -> arch.Architecture:
     return found
 
 
-def run(
-    launched: launch.Launched, fd: int, header: events.Header, follow: Follow, endpoints_of: EndpointsOf
-) -> None:
+def run(launched: launch.Launched, fd: int, header: events.Header, follow: Follow, endpoints_of: EndpointsOf) -> None:
     """Follow the command to its end and send its events to descriptor `fd`; then stay for processes that live on."""
     sender = feed.Sender(fd)
     traced = _Run(header, follow, endpoints_of)
@@ -126,4 +123,5 @@ class _Run:
 
 
 def _utc_now() -> str:
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    now = time.time_ns() // 1000
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now // 1_000_000)) + f".{now % 1_000_000:06}Z"

@@ -6,11 +6,12 @@ default socket. A context's address is in meta.json under a folder named by the 
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from typing import Any
+
+from msgspec import Struct
 
 DEFAULT = "unix:///var/run/docker.sock"
 
@@ -29,8 +30,7 @@ WELL_KNOWN = (
 """Sockets that are followed whoever connects to them."""
 
 
-@dataclass(frozen=True)
-class Endpoint:
+class Endpoint(Struct, frozen=True):
     """A daemon's address as a URL, and what decided on it (`why` completes the sentence `chosen by ...`)."""
 
     url: str
@@ -97,6 +97,8 @@ def _current_context(folder: str) -> str | None:
 def _context(name: str, folder: str, why: str) -> Endpoint:
     if name == "default":
         return Endpoint(DEFAULT, f"{why} (default)")
+    import hashlib
+
     digest = hashlib.sha256(name.encode()).hexdigest()
     meta = _read_json(os.path.join(folder, "contexts", "meta", digest, "meta.json"))
     try:
@@ -108,7 +110,7 @@ def _context(name: str, folder: str, why: str) -> Endpoint:
     return Endpoint(DEFAULT, f"{why} ({name}), which can't be read")
 
 
-def _read_json(path: str) -> dict[str, object] | dict[str, dict[str, dict[str, str]]]:
+def _read_json(path: str) -> dict[str, Any]:
     try:
         with open(path, encoding="utf-8") as file:
             value = json.load(file)
@@ -135,10 +137,11 @@ def _resolved(host_port: str, default_port: str) -> list[str]:
         found = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)
     except OSError:
         return []
-    return [
-        f"[{address[0]}]:{address[1]}" if family == socket.AF_INET6 else f"{address[0]}:{address[1]}"
-        for family, _, _, _, address in found
-    ]
+    return [_host_port(str(address[0]), int(address[1])) for *_, address in found]
+
+
+def _host_port(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def of_program(argv: Sequence[str], environment: Mapping[str, str]) -> Iterable[str]:

@@ -9,25 +9,27 @@ from tracer.events import Connect
 
 UNIX_ADVICE = {
     "ENOENT": (
-        "there is no such socket. Is Docker installed and its daemon running (systemctl start docker)? "
+        "There is no such socket. Is Docker installed and its daemon running (systemctl start docker)? "
         "Or do DOCKER_HOST or the docker context point to the wrong place?"
     ),
     "EACCES": (
-        "permission denied: your user may not write to the socket. Become a member of the socket's group "
+        "Permission denied: your user may not write to the socket. Become a member of the socket's group "
         "(sudo usermod -aG docker $USER, then log in again), or use sudo socktrace"
     ),
     "ECONNREFUSED": (
-        "the socket file is there, but nobody listens on it: the daemon has stopped. Start it (systemctl start docker)"
+        "The socket file is there, but nobody listens on it: the daemon has stopped. Start it (systemctl start docker)"
     ),
-    "ENOTDIR": "a part of the path is not a directory: check DOCKER_HOST",
-    "EAGAIN": "the daemon does not accept connections fast enough: its queue is full",
-    "EPROTOTYPE": "the socket is of another type: this is not a Docker daemon's socket",
+    "ENOTDIR": "A part of the path is not a directory: check DOCKER_HOST",
+    "EAGAIN": "The daemon does not accept connections fast enough: its queue is full",
+    "EPROTOTYPE": "The socket is of another type: this is not a Docker daemon's socket",
 }
 INET_ADVICE = {
-    "ECONNREFUSED": "nobody listens on that port. Is the daemon running with -H tcp://, and is it 2375 or, with TLS, 2376?",
-    "ETIMEDOUT": "no answer: is the host up, and does a firewall let the port through?",
-    "EHOSTUNREACH": "there is no route to that host",
-    "ENETUNREACH": "there is no route to that network",
+    "ECONNREFUSED": (
+        "Nobody listens on that port. Does the daemon run with -H tcp://, and is it 2375 or, with TLS, 2376?"
+    ),
+    "ETIMEDOUT": "No answer: is the host up, and does a firewall let the port through?",
+    "EHOSTUNREACH": "There is no route to that host",
+    "ENETUNREACH": "There is no route to that network",
 }
 
 

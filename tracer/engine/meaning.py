@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from tracer.engine import failures, operations, requests, responses
 from tracer.engine.operations import Operation
 from tracer.exchanges import Exchange
 
 
-@dataclass(frozen=True, slots=True)
-class Meaning:
+class Meaning(Struct, frozen=True):
     """What an exchange means to Docker. `api` is docker, libpod (podman's own) or empty without a request."""
 
     api: str

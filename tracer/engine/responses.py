@@ -201,7 +201,7 @@ def _stats(body: Any, response: Message) -> str:
 
 
 def _auth(body: Any, response: Message) -> str | None:
-    return body.get("Status")
+    return str(body["Status"])
 
 
 TELLERS: dict[str, Teller] = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from types import ModuleType
 from typing import BinaryIO, cast
 
 
@@ -43,11 +44,12 @@ def open_to_write(path: str) -> BinaryIO:
         raise RecordingError(f"can't write {path}: {error.strerror}") from None
 
 
-def _zstandard():  # type: ignore[no-untyped-def]
+def _zstandard() -> ModuleType:
     try:
         import zstandard
+
+        return zstandard
     except ImportError:
         raise RecordingError(
             "reading and writing .zst needs the zstandard package: pip install 'socktrace[zstd]'"
         ) from None
-    return zstandard

@@ -11,7 +11,6 @@ from __future__ import annotations
 import re
 from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 
 import msgspec.structs
 
@@ -36,13 +35,13 @@ _SECRETS_PATH = re.compile(r"/secrets(/|$|\?)")
 _HELD_EVENTS = 1000
 
 
-@dataclass
 class _Lane:
-    """One direction of one connection: how far the decoder has understood it, and what is to be masked."""
+    """One direction of one connection: how far the decoder was fed, and what is to be masked."""
 
-    fed: int = 0
-    spans: deque[Span] = field(default_factory=deque)
-    mask: JsonMask | None = None
+    def __init__(self) -> None:
+        self.fed = 0
+        self.spans: deque[Span] = deque()
+        self.mask: JsonMask | None = None
 
 
 class _Watched:
@@ -142,9 +141,7 @@ def redact(events: Iterable[Event]) -> Iterator[Event]:
     yield from _release(held, watched, everything=True)
 
 
-def _release(
-    held: deque[tuple[Event, int]], watched: dict[int, _Watched], *, everything: bool
-) -> Iterator[Event]:
+def _release(held: deque[tuple[Event, int]], watched: dict[int, _Watched], *, everything: bool) -> Iterator[Event]:
     while held:
         event, start = held[0]
         if not isinstance(event, Data):
@@ -162,24 +159,29 @@ def _release(
         yield connection.masked(event, start)
 
 
-_SECRET_ARGUMENT = re.compile(
-    r"^((?:-e=?|--env=|--build-arg=)?[A-Za-z0-9_]*(?:PASS|SECRET|TOKEN|KEY)[A-Za-z0-9_]*=|--password=|"
-    r"(?:" + "|".join(SECRET_HEADERS) + r"):\s*)(.+)$",
-    re.IGNORECASE | re.DOTALL,
+_SECRET_IN_ARGUMENT = re.compile(
+    r"(\b[A-Za-z0-9_]*(?:PASS|SECRET|TOKEN|KEY)[A-Za-z0-9_]*=)([^\s\"']+)|"
+    r"(\b(?:" + "|".join(SECRET_HEADERS) + r"):[ \t]*)([^\"'\r\n]+)",
+    re.IGNORECASE,
 )
 
 
 def mask_arguments(argv: list[str]) -> list[str]:
-    """A command line with passwords masked: NAME=value by its name, headers, and docker login's -p."""
+    """A command line with passwords masked: NAME=value by its name, headers, JSON, and docker login's -p."""
     masked: list[str] = []
     for argument in argv:
         before = masked[-1] if masked else ""
         if before == "--password" or (before == "-p" and "login" in argv):
             masked.append("*" * len(argument))
             continue
-        found = _SECRET_ARGUMENT.match(argument)
-        masked.append(found[1] + "*" * len(found[2]) if found else _mask_json_argument(argument))
+        argument = _SECRET_IN_ARGUMENT.sub(_starred, argument)
+        masked.append(_mask_json_argument(argument))
     return masked
+
+
+def _starred(found: re.Match[str]) -> str:
+    name, value = (found[1], found[2]) if found[1] else (found[3], found[4])
+    return name + "*" * len(value)
 
 
 def _mask_json_argument(argument: str) -> str:

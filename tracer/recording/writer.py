@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tracer.events import Event
-from tracer.recording.files import RecordingError, open_to_write
+from tracer.recording.files import open_to_write
 from tracer.recording.lines import encode
 
 
@@ -33,6 +33,3 @@ class Writer:
             self._file.close()
         except OSError as error:
             self.problem = self.problem or f"the recording {self._path} is incomplete: {error.strerror}"
-
-
-__all__ = ["RecordingError", "Writer"]

@@ -1,1 +1,1 @@
-"""Ways to look at a run. Each view is a function of exchanges and events that yields what to print, and never prints."""
+"""Ways to look at a run. A view is a function of exchanges and events that yields what to print, and never prints."""

@@ -88,4 +88,3 @@ def _width(terminal: TextIO | None) -> int:
         return os.get_terminal_size(terminal.fileno()).columns or PIPE_WIDTH
     except (OSError, ValueError):
         return PIPE_WIDTH
-

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
+from msgspec import Struct
 from rich.console import RenderableType
 from rich.text import Text
 
-from tracer.engine.meaning import Meaning, meaning_of
 from tracer.engine.failures import in_words
+from tracer.engine.meaning import Meaning, meaning_of
 from tracer.engine.names import count, duration, shorten_ids, size
 from tracer.events import Connect, End, Header, Note, Peer
 from tracer.exchanges import Call, Exchange, Item, Party
@@ -39,8 +39,7 @@ INDENT = 5
 MOST_CALLS = 6
 
 
-@dataclass
-class Timeline:
+class Timeline(Struct):
     """How to show: `verbosity` 0 to 3 (headers, bodies, every syscall)."""
 
     verbosity: int = 0
@@ -49,6 +48,7 @@ class Timeline:
     def render(self, items: Iterable[Item]) -> Iterator[RenderableType]:
         """The timeline of a run, piece by piece."""
         introduced: dict[int, Party] = {}
+        advised: set[str] = set()
         shown = 0
         for item in items:
             if isinstance(item, Header):
@@ -60,7 +60,7 @@ class Timeline:
                 if item.party.number not in introduced:
                     yield from self._introduce(item.party, list(introduced.values()))
                     introduced[item.party.number] = item.party
-                yield from self._exchange(item)
+                yield from self._exchange(item, advised)
             elif isinstance(item, End):
                 yield from self._summary(item, shown, list(introduced.values()))
 
@@ -74,6 +74,8 @@ class Timeline:
     def _introduce(self, party: Party, earlier: list[Party]) -> Iterator[RenderableType]:
         connect = party.connect
         yield Text("")
+        if connect.error is not None and any(_same_ends(party, other) for other in earlier):
+            return
         if any(_same_ends(party, other) for other in earlier):
             words = f"connection {party.number}: {self._connect_call(connect)}, between the same two processes"
             yield Indented(Text(words, QUIET), 1, 4)
@@ -96,7 +98,7 @@ class Timeline:
 
     # Exchanges
 
-    def _exchange(self, exchange: Exchange) -> Iterator[RenderableType]:
+    def _exchange(self, exchange: Exchange, advised: set[str]) -> Iterator[RenderableType]:
         meaning = meaning_of(exchange)
         yield Text("")
         yield Spread(self._request_line(exchange), self._status(exchange), self.symbols.ellipsis)
@@ -105,7 +107,7 @@ class Timeline:
             if text:
                 yield self._said(label, text, exchange)
         if exchange.failure:
-            yield from self._failure(exchange, meaning)
+            yield from self._failure(exchange, meaning, advised)
         if self.verbosity >= 1:
             yield from details.headers(exchange, meaning, INDENT, bodies=self.verbosity >= 2)
         if self.verbosity >= 3:
@@ -146,11 +148,12 @@ class Timeline:
         wrong = direction == "received" and exchange.response is not None and exchange.response.head.status >= 400
         return Indented(Text.assemble(f"{symbol} ", (visible(text), WRONG if wrong else "bold")), INDENT, 2)
 
-    def _failure(self, exchange: Exchange, meaning: Meaning) -> Iterator[RenderableType]:
+    def _failure(self, exchange: Exchange, meaning: Meaning, advised: set[str]) -> Iterator[RenderableType]:
         error = exchange.party.connect.error
         text = f"{in_words(error)} ({error})" if error else exchange.failure or ""
         yield Indented(Text(f"{self.symbols.cross} {visible(text)}", WRONG), INDENT, 2)
-        if meaning.advice:
+        if meaning.advice and meaning.advice not in advised:
+            advised.add(meaning.advice)
             yield Indented(Text(visible(meaning.advice)), INDENT + 2)
 
     def _calls(self, exchange: Exchange) -> Iterator[RenderableType]:

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+
+from msgspec import Struct
 
 from tracer.events import Direction
 from tracer.wire.http1 import (
@@ -28,15 +29,13 @@ from tracer.wire.http1 import (
 RAW_STREAMS = ("application/vnd.docker.raw-stream", "application/vnd.docker.multiplexed-stream")
 
 
-@dataclass(frozen=True, slots=True)
-class Upgraded:
+class Upgraded(Struct, frozen=True):
     """From here on the connection carries `protocol` (`tcp`, `h2c`, `websocket` ...) in both directions."""
 
     protocol: str
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(Struct, frozen=True):
     """One event of one direction; `number` counts the messages of that direction from 0."""
 
     direction: Direction
@@ -44,27 +43,26 @@ class Step:
     event: WireEvent | Upgraded
 
 
-@dataclass(slots=True)
-class _Asked:
+class _Asked(Struct):
     """What a response needs to know of its request."""
 
     method: str
     upgrade: str | None
 
 
-@dataclass(slots=True)
 class HttpConnection:
     """Feed it the bytes of both directions as they were seen; it yields what they mean."""
 
-    upgraded: str | None = None
-    _requests: Reader = field(default_factory=lambda: Reader("request"))
-    _responses: Reader = field(default_factory=lambda: Reader("response"))
-    _asked: deque[_Asked] = field(default_factory=deque)
-    _sent: int = 0
-    _heads: int = 0
-    _answered: int = 0
-    _answering: bool = False
-    """A final response's head was read and its end was not."""
+    def __init__(self) -> None:
+        self.upgraded: str | None = None
+        self._requests = Reader("request")
+        self._responses = Reader("response")
+        self._asked: deque[_Asked] = deque()
+        self._sent = 0
+        self._heads = 0
+        self._answered = 0
+        self._answering = False
+        """A final response's head was read and its end was not."""
 
     def feed(self, direction: Direction, data: bytes) -> Iterator[Step]:
         """Bytes of one direction. The other direction may go on as a consequence."""

@@ -14,8 +14,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
+
+from msgspec import Struct
 
 Headers: TypeAlias = list[tuple[str, str]]
 """In wire order, values decoded as latin-1 (obs-text survives, RFC 9110 section 5.5)."""
@@ -26,8 +27,7 @@ MAX_HEAD = 1 << 20
 MAX_CHUNK_LINE = 16 << 10
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+class Head(Struct, frozen=True):
     """A request line or status line with its headers; `raw` is every byte of it, the blank line included."""
 
     at: int
@@ -53,38 +53,33 @@ class Head:
         return [token.strip().lower() for value in self.values(name) for token in value.split(",") if token.strip()]
 
 
-@dataclass(frozen=True, slots=True)
-class Body:
+class Body(Struct, frozen=True):
     """A piece of the body. `data` is a run of the stream's own bytes that starts at `at`."""
 
     at: int
     data: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Trailers:
+class Trailers(Struct, frozen=True):
     """The header lines after the last chunk."""
 
     headers: Headers
 
 
-@dataclass(frozen=True, slots=True)
-class Complete:
+class Complete(Struct, frozen=True):
     """The message ended before offset `end`."""
 
     end: int
 
 
-@dataclass(frozen=True, slots=True)
-class Broken:
+class Broken(Struct, frozen=True):
     """What follows offset `at` is not what HTTP/1.1 allows there; `reason` is a sentence without its full stop."""
 
     at: int
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Opaque:
+class Opaque(Struct, frozen=True):
     """Bytes after a Broken or after a change of protocol."""
 
     at: int
@@ -96,8 +91,7 @@ WireEvent: TypeAlias = Head | Body | Trailers | Complete | Broken | Opaque
 BodyKind: TypeAlias = Literal["none", "length", "chunked", "close"]
 
 
-@dataclass(slots=True)
-class Framing:
+class Framing(Struct):
     """How the body of a message is delimited; `length` for kind `length`, `problem` if the headers contradict."""
 
     kind: BodyKind
@@ -135,28 +129,27 @@ def _framing(head: Head, otherwise: Framing) -> Framing:
     if not lengths:
         return otherwise
     if len(lengths) > 1:
-        return Framing("none", problem=f"the Content-Length headers contradict each other: {', '.join(sorted(lengths))}")
+        both = ", ".join(sorted(lengths))
+        return Framing("none", problem=f"the Content-Length headers contradict each other: {both}")
     text = lengths.pop()
     if not _DECIMAL.fullmatch(text):
         return Framing("none", problem=f"the Content-Length {text!r} is not a number")
     return Framing("length", int(text))
 
 
-@dataclass(slots=True)
 class Reader:
     """One direction of one connection. `role` says whether heads are requests or responses."""
 
-    role: Literal["request", "response"]
-    offset: int = 0
-    """Offset in the stream of the first byte of `_buffer`."""
-    _buffer: bytearray = field(default_factory=bytearray)
-    _scanned: int = 0
-    _left: int = 0
-    _step: Callable[[Reader], WireEvent | None] = field(init=False)
-    _after_head: Framing | None = None
+    __slots__ = ("_buffer", "_left", "_scanned", "_step", "offset", "role")
 
-    def __post_init__(self) -> None:
-        self._step = _read_head
+    def __init__(self, role: Literal["request", "response"]) -> None:
+        self.role = role
+        self.offset = 0
+        """Offset in the stream of the first byte that has not become an event."""
+        self._buffer = bytearray()
+        self._scanned = 0
+        self._left = 0
+        self._step: Callable[[Reader], WireEvent | None] = _read_head
 
     def feed(self, data: bytes) -> None:
         """Add bytes of the stream."""
@@ -242,7 +235,7 @@ _BLANK_LINE = re.compile(rb"\n\r?\n")
 
 def _read_head(reader: Reader) -> WireEvent | None:
     buffer = reader._buffer
-    if buffer[:1] in (b"\r", b"\n"):  # RFC 9112 section 2.2: ignore empty lines before a message
+    if buffer.startswith((b"\r", b"\n")):  # RFC 9112 section 2.2: ignore empty lines before a message
         reader._take(len(buffer) - len(buffer.lstrip(b"\r\n")))
     if not buffer:
         return None
@@ -267,7 +260,7 @@ _METHOD_START = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]{0,40}( |$)")
 
 def _looks_wrong(role: str, start: bytearray) -> str | None:
     """Tell from the first bytes, before a whole head is there, that this is not HTTP/1.1."""
-    if start[0] in (0x14, 0x15, 0x16, 0x17) and start[1:2] in (b"\x03", b""):
+    if start[0] in (0x14, 0x15, 0x16, 0x17) and (len(start) == 1 or start[1] == 3):
         return "these bytes are TLS, not plain HTTP" if len(start) > 1 else None
     if role == "request":
         if start.startswith(PREFACE):

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import zlib
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Any, Protocol
+
+from msgspec import Struct
 
 from tracer.wire.bodies import binary, json_text, multiplexed, tar, text
 
@@ -27,8 +29,7 @@ class View(Protocol):
         """What was understood; called once, at the end of the body."""
 
 
-@dataclass(frozen=True, slots=True)
-class Body:
+class Body(Struct, frozen=True):
     """`size` and `sha256` are of the entity as it was transferred (chunking removed, content coding not)."""
 
     size: int = 0
@@ -45,13 +46,21 @@ class Body:
 
 EMPTY = Body()
 
+REGISTRY: tuple[tuple[Callable[[str, bytes], bool], Callable[[], View]], ...] = (
+    (multiplexed.matches, multiplexed.MultiplexedView),
+    (tar.matches, tar.TarView),
+    (json_text.matches, json_text.JsonView),
+    (text.matches, text.TextView),
+)
+"""Who takes which body: the first that says yes."""
+
 
 def choose(media_type: str, start: bytes) -> View:
     """The view for a body of this media type that starts with these bytes (up to SNIFF of them)."""
-    for module in (multiplexed, tar, json_text, text):
-        if module.matches(media_type, start):
-            return module.reader()
-    return binary.reader()
+    for matches, view in REGISTRY:
+        if matches(media_type, start):
+            return view()
+    return binary.BinaryView()
 
 
 class BodyReader:

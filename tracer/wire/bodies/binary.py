@@ -23,6 +23,3 @@ class BinaryView:
     def result(self) -> tuple[str, Any, int, bool]:
         """The first bytes in hexadecimal."""
         return "binary", self._kept.hex(), 0, self._size > len(self._kept)
-
-
-reader = BinaryView

@@ -91,6 +91,3 @@ def matches(media_type: str, start: bytes) -> bool:
     if media_type in MEDIA_TYPES or media_type.endswith("+json"):
         return True
     return media_type in ("", "application/octet-stream") and start.lstrip()[:2] in (b'{"', b"[{", b"[]", b"{}", b'["')
-
-
-reader = JsonView

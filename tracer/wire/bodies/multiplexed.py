@@ -78,6 +78,3 @@ def matches(media_type: str, start: bytes) -> bool:
     if len(start) < HEADER or start[0] > 2 or start[1:4] != b"\0\0\0":
         return False
     return 0 < int.from_bytes(start[4:HEADER], "big") <= MAX_GUESSED
-
-
-reader = MultiplexedView

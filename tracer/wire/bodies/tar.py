@@ -134,6 +134,3 @@ def matches(media_type: str, start: bytes) -> bool:
     if start[257:262] == b"ustar":
         return True
     return media_type == "application/x-tar" and len(start) == BLOCK and not any(start)
-
-
-reader = TarView

@@ -35,6 +35,3 @@ def matches(media_type: str, start: bytes) -> bool:
     except UnicodeDecodeError:
         return False
     return not any(ord(char) < 32 and char not in "\t\r\n\x1b" for char in shown)
-
-
-reader = TextView

@@ -1,0 +1,87 @@
+"""The oracle: a proxy between client and daemon that keeps every byte it passes on, written without the tracer."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+class Passed:
+    """One connection: the bytes that went each way."""
+
+    def __init__(self) -> None:
+        self.out = bytearray()
+        self.into = bytearray()
+
+    @property
+    def both(self) -> tuple[bytes, bytes]:
+        return bytes(self.out), bytes(self.into)
+
+
+class Proxy:
+    """A listening socket that passes connections on; `connections` in the order of accept."""
+
+    def __init__(self, daemon: Path, path: Path) -> None:
+        self.path = path
+        self.connections: list[Passed] = []
+        self._daemon = daemon
+        self._threads: list[threading.Thread] = []
+        self._listener = socket.socket(socket.AF_UNIX)
+        self._listener.bind(str(path))
+        self._listener.listen(512)
+        self._start(self._accept)
+
+    @property
+    def url(self) -> str:
+        return f"unix://{self.path}"
+
+    def _start(self, target: object, *arguments: object) -> None:
+        thread = threading.Thread(target=target, args=arguments, daemon=True)  # type: ignore[arg-type]
+        self._threads.append(thread)
+        thread.start()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                client, _ = self._listener.accept()
+            except OSError:
+                return
+            passed = Passed()
+            self.connections.append(passed)
+            server = socket.socket(socket.AF_UNIX)
+            server.connect(str(self._daemon))
+            self._start(_pump, client, server, passed.out)
+            self._start(_pump, server, client, passed.into)
+
+    def close(self) -> None:
+        """Stop listening and wait until all bytes have passed."""
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        for thread in list(self._threads):
+            thread.join(10)
+
+
+def _pump(source: socket.socket, target: socket.socket, kept: bytearray) -> None:
+    try:
+        while data := source.recv(1 << 16):
+            kept += data
+            target.sendall(data)
+        target.shutdown(socket.SHUT_WR)
+    except OSError:
+        for end in (source, target):
+            try:
+                end.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+
+
+@contextmanager
+def proxied(daemon: Path, path: Path) -> Iterator[Proxy]:
+    proxy = Proxy(daemon, path)
+    try:
+        yield proxy
+    finally:
+        proxy.close()
