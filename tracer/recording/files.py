@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
+import zlib
 from types import ModuleType
 from typing import BinaryIO, cast
 
 
 class RecordingError(Exception):
     """A recording can't be read or written; the message is a sentence that says what to do."""
+
+
+def damage() -> tuple[type[Exception], ...]:
+    """What reading a damaged compressed file may raise."""
+    zstandard = sys.modules.get("zstandard")
+    return (OSError, EOFError, zlib.error, *([zstandard.ZstdError] if zstandard else []))
 
 
 def open_to_read(path: str) -> BinaryIO:
@@ -22,7 +30,7 @@ def open_to_read(path: str) -> BinaryIO:
 
             return cast(BinaryIO, gzip.open(path, "rb"))
         if path.endswith(".zst"):
-            return cast(BinaryIO, _zstandard().open(path, "rb"))
+            return cast(BinaryIO, io.BufferedReader(_zstandard().open(path, "rb")))
         return open(path, "rb")
     except OSError as error:
         raise RecordingError(f"can't read {path}: {error.strerror}") from None

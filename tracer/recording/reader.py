@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import zlib
 from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
 from tracer.events import Event, Header, Note
-from tracer.recording.files import RecordingError, open_to_read
+from tracer.recording.files import RecordingError, damage, open_to_read
 from tracer.recording.lines import FORMAT, VERSION, decode
 
 
@@ -39,7 +38,7 @@ def _lines(path: str, file: BinaryIO) -> Iterator[tuple[int, str, Event | None]]
         number += 1
         try:
             raw = file.readline()
-        except (OSError, EOFError, zlib.error) as error:
+        except damage() as error:
             yield number, f"the compressed file is damaged ({error})", None
             return
         if not raw:
@@ -56,7 +55,7 @@ def _lines(path: str, file: BinaryIO) -> Iterator[tuple[int, str, Event | None]]
 def _header(path: str, file: BinaryIO) -> Header:
     try:
         first = file.readline(1 << 20)
-    except (OSError, EOFError, zlib.error) as error:
+    except damage() as error:
         raise RecordingError(f"can't read {path}: {error}") from None
     if not first:
         raise RecordingError(f"{path} is empty: record a command with socktrace -w {path} COMMAND")

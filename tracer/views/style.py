@@ -11,7 +11,6 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from rich.console import Console, ConsoleOptions, RenderResult
-from rich.segment import Segment
 from rich.text import Text
 
 WIDEST = 120
@@ -37,6 +36,13 @@ class Symbols(NamedTuple):
     cross: str
     ellipsis: str
     note: str
+
+    def fit(self, text: str) -> str:
+        """A text of ours with only such signs as the output can show."""
+        return text if self.note == UNICODE.note else text.translate(_STAND_INS)
+
+
+_STAND_INS = str.maketrans({"…": "...", "·": "-", "×": "x"})
 
 
 UNICODE = Symbols("──▶", "▶", "◀", "·", "✗", "…", "●")
@@ -67,22 +73,27 @@ def status_style(status: int) -> str:
     return WARN if 300 <= status < 400 else f"bold {GOOD}"
 
 
-class Spread:
-    """One line with a left and a right part; the left one is shortened in its middle where both don't fit."""
+NARROW = 24
+"""With less room than this for the left part, the right part gets a line of its own."""
 
-    def __init__(self, left: Text, right: Text, ellipsis: str) -> None:
-        self._left = left
+
+class Spread:
+    """One line with a left and a right part. Of several left parts, longest first, the first that fits is taken;
+    the last one is shortened in its middle."""
+
+    def __init__(self, lefts: list[Text], right: Text, ellipsis: str) -> None:
+        self._lefts = lefts
         self._right = right
         self._ellipsis = ellipsis
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         width = min(options.max_width, WIDEST)
-        room = max(width - self._right.cell_len - 2, 20)
-        left = shortened(self._left, room, self._ellipsis)
-        gap = max(width - left.cell_len - self._right.cell_len, 2)
-        line = Text.assemble(left, " " * gap, self._right, no_wrap=True, overflow="ignore", end="")
-        yield line
-        yield Segment.line()
+        beside = width - self._right.cell_len - 2 >= NARROW
+        room = width - self._right.cell_len - 2 if beside else width
+        fitting = next((left for left in self._lefts if left.cell_len <= room), self._lefts[-1])
+        left = shortened(fitting, room, self._ellipsis)
+        gap = " " * (width - left.cell_len - self._right.cell_len) if beside else "\n     "
+        yield Text.assemble(left, gap, self._right, no_wrap=True, overflow="ignore")
 
 
 def shortened(text: Text, room: int, ellipsis: str) -> Text:

@@ -73,11 +73,12 @@ class Timeline(Struct):
 
     def _introduce(self, party: Party, earlier: list[Party]) -> Iterator[RenderableType]:
         connect = party.connect
-        yield Text("")
-        if connect.error is not None and any(_same_ends(party, other) for other in earlier):
+        again = any(_same_ends(party, other) for other in earlier)
+        if again and connect.error is not None:
             return
-        if any(_same_ends(party, other) for other in earlier):
-            words = f"connection {party.number}: {self._connect_call(connect)}, between the same two processes"
+        yield Text("")
+        if again:
+            words = f"connection {party.number}: {self._connect_call(connect)}, same two processes"
             yield Indented(Text(words, QUIET), 1, 4)
             return
         parts = Text.assemble(
@@ -101,7 +102,7 @@ class Timeline(Struct):
     def _exchange(self, exchange: Exchange, advised: set[str]) -> Iterator[RenderableType]:
         meaning = meaning_of(exchange)
         yield Text("")
-        yield Spread(self._request_line(exchange), self._status(exchange), self.symbols.ellipsis)
+        yield Spread(self._request_lines(exchange), self._status(exchange), self.symbols.ellipsis)
         yield from self._annotation(meaning)
         for label, text in (("sent", meaning.asked), ("received", meaning.answered)):
             if text:
@@ -115,14 +116,17 @@ class Timeline(Struct):
         else:
             yield from self._calls(exchange)
 
-    def _request_line(self, exchange: Exchange) -> Text:
+    def _request_lines(self, exchange: Exchange) -> list[Text]:
+        """The request line, and for narrow terminals the same without its query."""
         number = Text(f"{exchange.number:>3}  ", QUIET)
         if exchange.request is None:
             what = "connect" if exchange.party.connect.error else "bytes"
-            return Text.assemble(number, (what, METHOD), " ", (visible(exchange.party.connect.address), TARGET))
+            return [Text.assemble(number, (what, METHOD), " ", (visible(exchange.party.connect.address), TARGET))]
         head = exchange.request.head
-        target = shorten_ids(visible(head.target)) if not self.verbosity else visible(head.target)
-        return Text.assemble(number, (head.method, METHOD), " ", (target, TARGET))
+        target = visible(head.target) if self.verbosity else self.symbols.fit(shorten_ids(visible(head.target)))
+        path, mark, _ = target.partition("?")
+        forms = [target, path + mark + self.symbols.ellipsis] if mark else [target]
+        return [Text.assemble(number, (head.method, METHOD), " ", (form, TARGET)) for form in forms]
 
     def _status(self, exchange: Exchange) -> Text:
         parts = []
@@ -146,7 +150,9 @@ class Timeline(Struct):
     def _said(self, direction: str, text: str, exchange: Exchange) -> RenderableType:
         symbol = self.symbols.sent if direction == "sent" else self.symbols.received
         wrong = direction == "received" and exchange.response is not None and exchange.response.head.status >= 400
-        return Indented(Text.assemble(f"{symbol} ", (visible(text), WRONG if wrong else "bold")), INDENT, 2)
+        return Indented(
+            Text.assemble(f"{symbol} ", (self.symbols.fit(visible(text)), WRONG if wrong else "bold")), INDENT, 2
+        )
 
     def _failure(self, exchange: Exchange, meaning: Meaning, advised: set[str]) -> Iterator[RenderableType]:
         error = exchange.party.connect.error
@@ -167,7 +173,7 @@ class Timeline(Struct):
         wait = exchange.timing.wait
         if wait is not None:
             parts.append(f"first byte after {duration(wait)}")
-        yield Indented(Text(f" {self.symbols.dot} ".join(parts), QUIET), INDENT)
+        yield Indented(Text(self.symbols.fit(f" {self.symbols.dot} ".join(parts)), QUIET), INDENT)
 
     # The end
 

@@ -1,0 +1,204 @@
+"""Recordings: what is written is read again, damage is said with its line, secrets don't get in."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tracer.events import Close, Connect, Data, Direction, End, Event, Exec, Header, Note, Peer
+from tracer.recording import RecordingError, Writer, read
+from tracer.recording.lines import decode, encode
+from tracer.recording.redact import mask_arguments, redact
+
+HEADER = Header(tool="socktrace 0", started="2026-01-01T00:00:00.000000Z", argv=["docker", "ps"])
+
+
+def data(payload: bytes, dir: Direction = "out", conn: int = 1, t: float = 0.5) -> Data:
+    return Data(t=t, conn=conn, pid=1, tid=1, fd=3, syscall="write", dir=dir, size=len(payload), payload=payload)
+
+
+def connect(conn: int = 1) -> Connect:
+    peer = Peer(pid=8, uid=0, gid=0, exe="/usr/sbin/dockerd", comm="dockerd")
+    return Connect(t=0.1, conn=conn, pid=1, tid=1, fd=3, family="unix", address="/run/docker.sock", peer=peer)
+
+
+EVENTS: list[Event] = [
+    HEADER,
+    Exec(t=0.0, pid=1, tid=1, exe="/usr/bin/docker", argv=["docker", "ps"]),
+    connect(),
+    data(b"GET / HTTP/1.1\r\n\r\n"),
+    data(b"\xff\x00\x80", "in"),
+    Data(t=0.6, conn=1, pid=1, tid=1, fd=3, syscall="sendfile", dir="out", size=9, payload=None),
+    Close(t=0.7, conn=1, pid=1, tid=1),
+    End(t=0.8, exit_code=0, bytes_out=27, bytes_in=3),
+]
+
+
+def write(path: Path, events: list[Event] = EVENTS) -> Path:
+    writer = Writer(str(path))
+    for event in events:
+        writer.write(event)
+    writer.close()
+    assert writer.problem is None
+    return path
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.jsonl.gz", "a.jsonl.zst"])
+def test_what_is_written_is_read_again(tmp_path: Path, name: str) -> None:
+    assert list(read(str(write(tmp_path / name)))) == EVENTS
+
+
+def test_the_lines_have_the_keys_of_the_format() -> None:
+    lines = [json.loads(encode(event)) for event in EVENTS]
+    assert [line["type"] for line in lines] == ["header", "exec", "connect", "data", "data", "data", "close", "end"]
+    assert lines[0]["format"] == "socktrace"
+    assert lines[0]["version"] == 1
+    assert lines[3]["text"] == "GET / HTTP/1.1\r\n\r\n"
+    assert "b64" not in lines[3]
+    assert lines[4]["b64"] == "/wCA"
+    assert lines[5]["omitted"] is True
+    assert not {"text", "b64"} & set(lines[5])
+
+
+@given(st.binary(max_size=500))
+def test_every_payload_comes_back(payload: bytes) -> None:
+    assert decode(encode(data(payload))) == data(payload)
+
+
+def test_unknown_types_and_keys_are_skipped(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.jsonl")
+    lines = path.read_text().splitlines()
+    lines.insert(1, '{"type":"weather","t":0.0,"sunny":true}')
+    lines[2] = lines[2][:-1] + ',"new":1}'
+    path.write_text("\n".join(lines) + "\n")
+    assert list(read(str(path))) == EVENTS
+
+
+def test_a_recording_that_was_cut_off_is_used_up_to_there(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.jsonl")
+    path.write_bytes(path.read_bytes()[:-20])
+    damages: list[str] = []
+    found = list(read(str(path), damages.append))
+    assert found[:-1] == EVENTS[:-1]
+    assert isinstance(found[-1], Note)
+    assert "line 8" in found[-1].message
+    assert "cut off" in damages[0]
+
+
+def test_a_damaged_line_is_named_by_its_number(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.jsonl")
+    lines = path.read_text().splitlines()
+    lines[4] = lines[4].replace('"size":3', '"size":4')
+    path.write_text("\n".join(lines) + "\n")
+    damages: list[str] = []
+    list(read(str(path), damages.append))
+    assert "line 5" in damages[0]
+
+
+def test_a_damaged_gzip_is_used_up_to_there(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl.gz"
+    path.write_bytes(gzip.compress(b"".join(encode(event) for event in EVENTS))[:-12])
+    damages: list[str] = []
+    assert next(read(str(path), damages.append)) == HEADER
+    list(read(str(path), damages.append))
+    assert damages
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (b"", "is empty"),
+        (b"hello\n", "not a socktrace recording"),
+        (b'{"type":"header","format":"socktrace","version":2}\n', "install a newer socktrace"),
+        (b"[1]\n", "not a socktrace recording"),
+        (b"\xff\xfe\n", "not a socktrace recording"),
+    ],
+)
+def test_what_is_no_recording_is_refused_in_one_sentence(tmp_path: Path, content: bytes, sentence: str) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(content)
+    with pytest.raises(RecordingError, match=sentence):
+        list(read(str(path)))
+
+
+def test_a_full_disk_is_said_once_and_does_not_raise() -> None:
+    writer = Writer("/dev/full")
+    for event in EVENTS:
+        writer.write(event)
+    assert writer.problem is not None
+    assert "No space left" in writer.problem
+
+
+# Redaction
+
+CREATE_BODY = (
+    b'{"Image":"x","Env":["DB_PASSWORD=hunter2","LANG=C","API_TOKEN=a\\"b"],"password":"s3cret",'
+    b'"JoinTokens":{"Worker":"SWMTKN-1","Manager":"SWMTKN-2"},"Cmd":["echo"]}'
+)
+REQUEST = (
+    b"POST /containers/create HTTP/1.1\r\nHost: docker\r\nX-Registry-Auth: eyJ1c2VyIjoi\r\n"
+    b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(CREATE_BODY)
+) + CREATE_BODY
+SECRETS = (b"hunter2", b'a\\"b', b"s3cret", b"SWMTKN-1", b"SWMTKN-2", b"eyJ1c2VyIjoi")
+
+
+def masked(pieces: list[bytes]) -> bytes:
+    events: list[Event] = [HEADER, connect(), *(data(piece) for piece in pieces), End(t=1.0)]
+    out = list(redact(events))
+    assert [type(event) for event in out] == [type(event) for event in events], "the order is kept"
+    return b"".join(event.payload or b"" for event in out if isinstance(event, Data))
+
+
+def test_secrets_become_stars_of_the_same_length() -> None:
+    hidden = masked([REQUEST])
+    assert len(hidden) == len(REQUEST)
+    for secret in SECRETS:
+        assert secret not in hidden
+    for plain in (b'"DB_PASSWORD=*******"', b'"LANG=C"', b'"Cmd":["echo"]', b"X-Registry-Auth: ************\r\n"):
+        assert plain in hidden
+
+
+def test_secrets_are_found_wherever_two_writes_split_them() -> None:
+    whole = masked([REQUEST])
+    for cut in range(1, len(REQUEST)):
+        assert masked([REQUEST[:cut], REQUEST[cut:]]) == whole, cut
+    assert masked([REQUEST[at : at + 1] for at in range(len(REQUEST))]) == whole
+
+
+def test_a_chunked_body_is_masked_in_its_chunks() -> None:
+    head = b"POST /auth HTTP/1.1\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+    body = b'{"username":"an","password":"hunter2"}'
+    raw = head + b"%x\r\n%b\r\n%x\r\n%b\r\n0\r\n\r\n" % (32, body[:32], len(body) - 32, body[32:])
+    assert b'"password":"***\r\n6\r\n****"}' in masked([raw])
+    assert b'"username":"an"' in masked([raw])
+
+
+def test_the_data_of_secrets_is_masked_and_that_of_others_is_not() -> None:
+    body = b'{"Name":"s","Data":"aGVsbG8="}'
+    head = b"POST /v1.41/%b/create HTTP/1.1\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+    assert b"aGVsbG8=" not in masked([head % (b"secrets", len(body)) + body])
+    assert b"aGVsbG8=" in masked([head % (b"configs", len(body)) + body])
+
+
+def test_a_head_that_is_never_finished_is_masked_all_the_same() -> None:
+    assert b"abc" not in masked([b"GET / HTTP/1.1\r\nAuthorization: Basic abc"])
+
+
+def test_command_lines_are_masked() -> None:
+    assert mask_arguments(["docker", "login", "-u", "an", "-p", "pw"]) == ["docker", "login", "-u", "an", "-p", "**"]
+    assert mask_arguments(["docker", "run", "-p", "80:80"]) == ["docker", "run", "-p", "80:80"]
+    assert mask_arguments(["-e", "MY_TOKEN=abc", "A=b"]) == ["-e", "MY_TOKEN=***", "A=b"]
+    assert mask_arguments(["-H", "Authorization: Basic abc"]) == ["-H", "Authorization: *********"]
+    assert mask_arguments(["-d", '{"password":"x y"}']) == ["-d", '{"password":"***"}']
+    assert mask_arguments(["sh", "-c", "DB_PASSWORD=pw docker ps"]) == ["sh", "-c", "DB_PASSWORD=** docker ps"]
+
+
+def test_the_header_says_that_it_was_redacted() -> None:
+    first = next(redact([HEADER]))
+    assert isinstance(first, Header)
+    assert first.redacted

@@ -1,0 +1,63 @@
+"""What people see, exactly. After a change that is meant: SOCKTRACE_GOLDEN=write, then look at the difference."""
+
+from __future__ import annotations
+
+import io
+import os
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from tracer.exchanges import assemble, in_order
+from tracer.recording import read
+from tracer.views.style import ASCII, UNICODE, Symbols
+from tracer.views.timeline import Timeline
+
+FIXTURES = Path(__file__).parents[2] / "fixtures"
+GOLDEN = Path(__file__).parent / "golden"
+
+SCREENS = [
+    *[(path.stem, width, 0) for path in sorted(FIXTURES.glob("*.jsonl")) for width in (80, 200)],
+    ("run", 80, 1),
+    ("curl-create", 80, 2),
+    ("ps", 80, 3),
+    ("life", 40, 0),
+]
+
+
+def timeline(name: str, width: int, verbosity: int, symbols: Symbols = UNICODE, color: bool = False) -> str:
+    out = io.StringIO()
+    console = Console(
+        file=out, width=width, force_terminal=color, color_system="standard" if color else None, _environ={}
+    )
+    items = in_order(assemble(read(str(FIXTURES / f"{name}.jsonl")), keep_pieces=verbosity >= 3))
+    for piece in Timeline(verbosity, symbols).render(items):
+        console.print(piece, highlight=False, markup=False)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize(("name", "width", "verbosity"), SCREENS)
+def test_the_timeline(name: str, width: int, verbosity: int) -> None:
+    golden = GOLDEN / f"{name}-{width}{'v' * verbosity}.txt"
+    shown = timeline(name, width, verbosity)
+    if os.environ.get("SOCKTRACE_GOLDEN") == "write":
+        golden.parent.mkdir(exist_ok=True)
+        golden.write_text(shown, encoding="utf-8")
+    assert shown == golden.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(("name", "width", "verbosity"), SCREENS)
+def test_no_line_is_wider_than_the_terminal(name: str, width: int, verbosity: int) -> None:
+    for line in timeline(name, width, verbosity).splitlines():
+        assert len(line) <= width or "https://" in line
+
+
+def test_colours_change_nothing_but_colour() -> None:
+    from rich.text import Text
+
+    assert Text.from_ansi(timeline("run", 80, 0, color=True)).plain.split() == timeline("run", 80, 0).split()
+
+
+def test_a_terminal_without_unicode_gets_ascii_signs() -> None:
+    assert timeline("run", 80, 0, ASCII).isascii()
