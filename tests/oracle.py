@@ -58,8 +58,9 @@ class Proxy:
 
     def close(self) -> None:
         """Stop listening and wait until all bytes have passed."""
-        self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
+        if self._listener.fileno() >= 0:
+            self._listener.shutdown(socket.SHUT_RDWR)
+            self._listener.close()
         for thread in list(self._threads):
             thread.join(10)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tracer.events import Connect, Data, Event, Header, Note
-from tracer.recording import read
+from tracer.recording.reader import read
 
 COMMAND = [sys.executable, "-m", "tracer"]
 ROOT = Path(__file__).parent.parent

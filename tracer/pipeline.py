@@ -18,7 +18,7 @@ if TYPE_CHECKING:  # what is imported here stands between the user's return key 
     from tracer.capture.launch import Launched
     from tracer.events import Event, Header
     from tracer.exchanges import Exchange, Item
-    from tracer.recording import Writer
+    from tracer.recording.writer import Writer
     from tracer.views.screen import Color
 
 FAILED = 120
@@ -71,6 +71,7 @@ def run(trace: Trace, show: Show, complain: Callable[[str], None]) -> int:
     `complain` takes one sentence a failure. Dies by the command's signal if the command did.
     """
     from tracer.capture import launch
+    from tracer.recording.files import RecordingError
 
     try:
         program = launch.find_program(trace.argv[0])
@@ -79,6 +80,9 @@ def run(trace: Trace, show: Show, complain: Callable[[str], None]) -> int:
     except launch.CannotRun as error:
         complain(str(error))
         return error.status
+    except RecordingError as error:
+        complain(str(error))
+        return FAILED
     except OSError as error:
         complain(unwritable(error))
         return FAILED
@@ -95,7 +99,7 @@ def run(trace: Trace, show: Show, complain: Callable[[str], None]) -> int:
 def _create(path: str | None) -> Writer | None:
     if path is None:
         return None
-    from tracer.recording import Writer
+    from tracer.recording.writer import Writer
 
     return Writer(path)
 
@@ -254,7 +258,8 @@ def unwritable(error: OSError) -> str:
 
 def replayed(path: str, show: Show, complain: Callable[[str], None]) -> int:
     """Show a recording on stdout; 0, or 1 if it can't be read or is damaged."""
-    from tracer.recording import RecordingError, read
+    from tracer.recording.files import RecordingError
+    from tracer.recording.reader import read
 
     damages: list[str] = []
     try:
@@ -285,7 +290,7 @@ def demonstrate(lesson: str, trace: Trace, show: Show, complain: Callable[[str],
     """Trace a client while a bundled recording plays the daemon."""
     from importlib import resources
 
-    from tracer.recording import read
+    from tracer.recording.reader import read
     from tracer.replay.server import served
 
     with resources.as_file(resources.files("tracer").joinpath("lessons", f"{lesson}.jsonl")) as path:

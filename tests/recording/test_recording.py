@@ -11,9 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tracer.events import Close, Connect, Data, Direction, End, Event, Exec, Header, Note, Peer
-from tracer.recording import RecordingError, Writer, read
+from tracer.recording.files import RecordingError
 from tracer.recording.lines import decode, encode
+from tracer.recording.reader import read
 from tracer.recording.redact import mask_arguments, redact
+from tracer.recording.writer import Writer
 
 HEADER = Header(tool="socktrace 0", started="2026-01-01T00:00:00.000000Z", argv=["docker", "ps"])
 

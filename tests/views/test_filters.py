@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tracer.exchanges import Exchange, assemble
-from tracer.recording import read
+from tracer.recording.reader import read
 from tracer.views.filters import FilterError, parse
 
 LIFE = Path(__file__).parents[2] / "fixtures" / "life.jsonl"

@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from tracer.exchanges import assemble, in_order
-from tracer.recording import read
+from tracer.recording.reader import read
 from tracer.views.style import ASCII, UNICODE, Symbols
 from tracer.views.timeline import Timeline
 

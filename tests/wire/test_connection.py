@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.wire.wires import decode
 from tracer.events import Data
-from tracer.recording import read
+from tracer.recording.reader import read
 from tracer.wire.connection import HttpConnection
 
 PING = b"HEAD /_ping HTTP/1.1\r\nHost: docker\r\n\r\n"

@@ -1,0 +1,222 @@
+"""Tiny real programs, each one way to use a socket: the trace must equal what the program did."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.capture.programs import run_program
+from tests.runs import Socktrace
+from tracer.events import Close, Connect, Data, Exec, Exit, Fork, Shutdown
+
+ROUND_TRIPS = {
+    "send and recv": "s=connect(); s.send(b'hello'); exactly(s,5)",
+    "write and read": "s=connect(); os.write(s.fileno(), b'hello'); os.read(s.fileno(), 5)",
+    "writev and readv": "s=connect(); os.writev(s.fileno(), [b'he', b'', b'llo']); os.readv(s.fileno(), [bytearray(2), bytearray(9)])",
+    "sendmsg and recvmsg": "s=connect(); s.sendmsg([b'hel', b'lo']); s.recvmsg(10)",
+    "recv into several buffers": "s=connect(); s.send(b'hello'); s.recvmsg_into([bytearray(2), bytearray(3)])",
+    "peek is not counted twice": "s=connect(); s.send(b'hello'); s.recv(5, socket.MSG_PEEK|socket.MSG_WAITALL); exactly(s,5)",
+    "dup": "s=connect(); d=os.dup(s.fileno()); s.close(); os.write(d, b'hello'); os.read(d, 5)",
+    "dup2 to a high number": "s=connect(); os.dup2(s.fileno(), 77); os.write(77, b'hello'); os.read(77, 5)",
+    "fcntl": "import fcntl; s=connect(); d=fcntl.fcntl(s.fileno(), fcntl.F_DUPFD, 50); os.write(d, b'hello'); os.read(d, 5)",
+    "dup2 to stdin": "s=connect(); os.dup2(s.fileno(), 0); os.write(0, b'hello'); os.read(0, 5)",
+    "stdin while another thread runs": (
+        "s=connect(); t=threading.Thread(target=lambda: (time.sleep(0.2), os.write(0, b'hello'), os.read(0, 5))); t.start();"
+        "os.dup2(s.fileno(), 0); t.join()"
+    ),
+    "connect gets number 0": "os.close(0); s=connect(); assert s.fileno()==0; os.write(0, b'hello'); os.read(0, 5)",
+    "non-blocking": (
+        "s=connect(); s.setblocking(False)\n"
+        "try: s.recv(5)\nexcept BlockingIOError: pass\n"
+        "s.send(b'hello'); s.setblocking(True); exactly(s,5)"
+    ),
+    "fork, the child uses it": "s=connect(); p=os.fork()\nif p==0: s.send(b'hello'); exactly(s,5); os._exit(0)\nos.waitpid(p,0)",
+    "vfork and exec, inherited": (
+        "import subprocess; s=connect(); s.set_inheritable(True);"
+        "subprocess.run([sys.executable,'-c',f'import os; os.write({s.fileno()}, b\"hello\"); os.read({s.fileno()}, 5)'], close_fds=False)"
+    ),
+    "passed to another process": (
+        "a,b=socket.socketpair(); p=os.fork()\n"
+        "if p==0:\n"
+        "    _,fds,_,_=socket.recv_fds(b,10,1); os.write(fds[0], b'hello'); os.read(fds[0], 5); os._exit(0)\n"
+        "s=connect(); socket.send_fds(a,[b'x'],[s.fileno()]); s.close(); os.waitpid(p,0)"
+    ),
+    "another thread": "s=connect(); t=threading.Thread(target=lambda: (s.send(b'hello'), exactly(s,5))); t.start(); t.join()",
+    "sendfile": (
+        "import tempfile; f=tempfile.TemporaryFile(); f.write(b'..hello'); f.flush(); s=connect();"
+        "os.sendfile(s.fileno(), f.fileno(), 2, 5); exactly(s,5)"
+    ),
+    "sendfile from the file's position": (
+        "import tempfile; f=tempfile.TemporaryFile(); f.write(b'..hello'); f.flush(); os.lseek(f.fileno(),2,0); s=connect();"
+        "os.sendfile(s.fileno(), f.fileno(), None, 5); exactly(s,5)"
+    ),
+    "interrupted by a signal": (
+        "signal.signal(signal.SIGALRM, lambda *a: None); signal.setitimer(signal.ITIMER_REAL, 0.05, 0.01); s=connect();"
+        "threading.Timer(0.3, lambda: s.send(b'hello')).start(); exactly(s,5); signal.setitimer(signal.ITIMER_REAL, 0)"
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ROUND_TRIPS)
+def test_every_way_to_move_five_bytes(name: str, socktrace: Socktrace, tmp_path: Path) -> None:
+    run = run_program(socktrace, tmp_path / "echo.sock", ROUND_TRIPS[name])
+    assert run.status == 0, run.stderr
+    assert run.streams == [(b"hello", b"hello")], name
+
+
+def test_bytes_that_are_not_kept_are_counted(socktrace: Socktrace, tmp_path: Path) -> None:
+    source = "r,w=os.pipe(); os.write(w,b'hello'); s=connect(); os.splice(r, s.fileno(), 5); exactly(s,5)"
+    run = run_program(socktrace, tmp_path / "echo.sock", source)
+    sent = [event for event in run.of(Data) if event.dir == "out"]
+    assert [(event.size, event.payload, event.syscall) for event in sent] == [(5, None, "splice")]
+
+
+def test_partial_writes_are_what_the_kernel_took(socktrace: Socktrace, tmp_path: Path) -> None:
+    source = (
+        "s=connect(); s.setblocking(False); total=0\n"
+        "while True:\n"
+        "    try: total+=s.send(b'x'*1000000)\n"
+        "    except BlockingIOError: break\n"
+        "print(total)"
+    )
+    run = run_program(socktrace, tmp_path / "echo.sock", source)
+    assert len(run.streams[0][0]) == int(run.stdout)
+
+
+def test_the_same_number_for_a_new_connection_is_a_new_connection(socktrace: Socktrace, tmp_path: Path) -> None:
+    source = "for word in (b'one', b'two'):\n s=connect(); s.send(word); exactly(s,3); s.close()"
+    run = run_program(socktrace, tmp_path / "echo.sock", source)
+    assert run.streams == [(b"one", b"one"), (b"two", b"two")]
+    assert len({event.fd for event in run.of(Connect)}) == 1
+    assert [event.conn for event in run.of(Close)] == [1, 2]
+
+
+def test_shutdown_and_end_of_stream(socktrace: Socktrace, tmp_path: Path) -> None:
+    run = run_program(socktrace, tmp_path / "echo.sock", "s=connect(); s.shutdown(socket.SHUT_WR); print(s.recv(1))")
+    assert [event.how for event in run.of(Shutdown)] == ["wr"]
+    assert [event.size for event in run.of(Data) if event.dir == "in"] == [0]
+
+
+def test_a_connection_is_closed_when_its_last_descriptor_is(socktrace: Socktrace, tmp_path: Path) -> None:
+    source = "s=connect(); d=os.dup(s.fileno()); s.close(); time.sleep(0.1); print(time.monotonic(), flush=True); os.close(d)"
+    run = run_program(socktrace, tmp_path / "echo.sock", source)
+    closes = run.of(Close)
+    assert len(closes) == 1
+    assert closes[0].t - run.of(Connect)[0].t > 0.1
+
+
+def test_many_processes_and_threads_at_once(socktrace: Socktrace, tmp_path: Path) -> None:
+    source = """
+def talk(word):
+    s = connect()
+    for _ in range(10):
+        s.send(word); exactly(s, len(word))
+    s.close()
+for number in range(10):
+    if os.fork() == 0:
+        threads = [threading.Thread(target=talk, args=(b"%d-%d;" % (number, t),)) for t in range(5)]
+        [t.start() for t in threads]; [t.join() for t in threads]
+        os._exit(0)
+for _ in range(10): os.wait()
+"""
+    run = run_program(socktrace, tmp_path / "echo.sock", source)
+    expected = sorted((b"%d-%d;" % (number, thread) * 10,) * 2 for number in range(10) for thread in range(5))
+    assert sorted(run.streams) == expected
+
+
+def test_forks_threads_execs_and_exits_are_told(socktrace: Socktrace, tmp_path: Path) -> None:
+    source = (
+        "t=threading.Thread(target=lambda: None); t.start(); t.join()\n"
+        "p=os.fork()\nif p==0: os.execv('/bin/sh', ['sh','-c','exit 5'])\nos.waitpid(p,0)"
+    )
+    run = run_program(socktrace, tmp_path / "echo.sock", source)
+    forks = run.of(Fork)
+    assert [fork.thread for fork in forks] == [True, False]
+    child = forks[1].child
+    assert ["sh", "-c", "exit 5"] in [event.argv for event in run.of(Exec) if event.pid == child]
+    assert [event.status for event in run.of(Exit) if event.pid == child] == [5]
+
+
+def test_exec_by_a_thread_that_is_not_the_leader(socktrace: Socktrace, tmp_path: Path) -> None:
+    source = (
+        "s=connect(); s.set_inheritable(True); n=s.fileno()\n"
+        "code=f'import os; os.write({n}, b\"hello\"); os.read({n}, 5)'\n"
+        "threading.Thread(target=lambda: os.execv(sys.executable, [sys.executable, '-c', code])).start()\n"
+        "time.sleep(30)"
+    )
+    run = run_program(socktrace, tmp_path / "echo.sock", source)
+    assert run.status == 0
+    assert run.streams == [(b"hello", b"hello")]
+
+
+@pytest.mark.parametrize("kind", ["symlink", "relative", "bind"])
+def test_a_socket_is_recognised_by_any_path(kind: str, socktrace: Socktrace, tmp_path: Path) -> None:
+    path = tmp_path / "echo.sock"
+    (tmp_path / "link.sock").symlink_to(path)
+    source = {
+        "symlink": f"PATH={str(tmp_path / 'link.sock')!r}; s=connect()",
+        "relative": f"os.chdir({str(tmp_path)!r}); PATH='echo.sock'; s=connect()",
+        "bind": (
+            f"os.makedirs({str(tmp_path / 'other')!r}); os.system('mount --bind {tmp_path} {tmp_path}/other');"
+            f"PATH={str(tmp_path / 'other' / 'echo.sock')!r}; s=connect(); os.system('umount {tmp_path}/other')"
+        ),
+    }[kind]
+    if kind == "bind" and os.geteuid() != 0:
+        pytest.skip("a bind mount needs root")
+    run = run_program(socktrace, path, source)
+    assert [event.error for event in run.of(Connect)] == [None]
+
+
+def test_an_abstract_socket(socktrace: Socktrace, tmp_path: Path) -> None:
+    from tests.capture.programs import echo_server
+
+    name = f"\0socktrace-test-{os.getpid()}"
+    with echo_server(name):
+        source = f"import socket; s=socket.socket(socket.AF_UNIX); s.connect({name!r}); s.send(b'x'); s.recv(1)"
+        run = socktrace(sys.executable, "-c", source, options=("-q", "--socket", "@" + name[1:]))
+    assert run.streams == [(b"x", b"x")]
+
+
+@pytest.mark.parametrize(
+    ("prepare", "error"),
+    [("", "ENOENT"), ("s=socket.socket(socket.AF_UNIX); s.bind(PATH); s.close()", "ECONNREFUSED")],
+)
+def test_failed_connects_are_events(prepare: str, error: str, socktrace: Socktrace, tmp_path: Path) -> None:
+    path = tmp_path / "docker.sock"
+    source = f"import socket,sys; PATH={str(path)!r}; {prepare}\ntry: socket.socket(socket.AF_UNIX).connect(PATH)\nexcept OSError: pass"
+    run = socktrace(sys.executable, "-c", source)
+    assert [(event.error, event.address) for event in run.of(Connect)] == [(error, str(path))]
+
+
+def test_other_sockets_are_not_recorded_but_said(socktrace: Socktrace, tmp_path: Path) -> None:
+    from tests.capture.programs import echo_server
+
+    path = tmp_path / "other.sock"
+    source = f"import socket; s=socket.socket(socket.AF_UNIX); s.connect({str(path)!r}); s.send(b'x'); s.recv(1)"
+    with echo_server(path):
+        run = socktrace(sys.executable, "-c", source)
+        everything = socktrace(sys.executable, "-c", source, options=("-q", "--all-sockets"))
+    assert run.of(Connect) == []
+    assert any(str(path) in note for note in run.notes)
+    assert everything.streams == [(b"x", b"x")]
+
+
+def test_the_number_of_reads_and_writes_is_that_of_strace(socktrace: Socktrace, tmp_path: Path) -> None:
+    from tests.capture.programs import PRELUDE, echo_server
+
+    source = "s=connect()\nfor n in range(50): s.send(b'x'*n or b'y'); exactly(s, n or 1)"
+    run = run_program(socktrace, tmp_path / "echo.sock", source)
+    log = tmp_path / "strace.log"
+    path = tmp_path / "echo2.sock"
+    with echo_server(path):
+        strace = ["strace", "-f", "-e", "trace=sendto,recvfrom", "-o", str(log)]
+        try:
+            subprocess.run([*strace, sys.executable, "-c", PRELUDE + source, str(path)], check=True, timeout=60)
+        except FileNotFoundError:
+            pytest.skip("strace is not installed")
+    calls = [line for line in log.read_text().splitlines() if "sendto(" in line or "recvfrom(" in line]
+    assert len(run.of(Data)) == len(calls)

@@ -1,0 +1,197 @@
+"""The command line: what each option does, and what is said of mistakes."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from fixtures.private_daemon import Daemon
+from tests.runs import Socktrace
+from tracer.recording.reader import read
+
+FIXTURES = Path(__file__).parents[2] / "fixtures"
+
+
+def test_the_timeline_of_a_recording_is_that_of_its_run(socktrace: Socktrace, daemon: Daemon, tmp_path: Path) -> None:
+    file = tmp_path / "run.jsonl"
+    for options in ([], ["-v"], ["-vv"], ["-vvv"], ["--json"], ["--filter", "method=GET"]):
+        traced = tmp_path / "traced"
+        socktrace.plain(*options, "-w", str(file), "-o", str(traced), "docker", "ps", "-a", env=daemon.environment)
+        shown = socktrace.plain("show", str(file), *options)
+        assert shown.stdout == traced.read_text(), options
+        assert shown.returncode == 0
+
+
+def test_options_stop_at_the_command(socktrace: Socktrace) -> None:
+    assert socktrace.plain("-q", "echo", "-v", "--json", "--", "-q").stdout == "-v --json -- -q\n"
+    assert socktrace.plain("-q", "--", "echo", "--", "x").stdout == "-- x\n"
+    assert socktrace.plain("--", "echo", "-n", "x").stdout == "x"
+
+
+def test_a_command_named_like_a_verb_is_reached_with_two_dashes(socktrace: Socktrace, tmp_path: Path) -> None:
+    program = tmp_path / "show"
+    program.write_text("#!/bin/sh\necho a program\n")
+    program.chmod(0o755)
+    env = {"PATH": f"{tmp_path}:/usr/bin:/bin", "HOME": "/"}
+    assert socktrace.plain("-q", "--", "show", env=env).stdout == "a program\n"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["-v"],
+        ["--nonsense", "ls"],
+        ["--color", "pink", "ls"],
+        ["--filter", "x=", "ls"],
+        ["demo", "nonsense"],
+        ["show"],
+    ],
+)
+def test_wrong_options_end_with_2_and_no_traceback(arguments: list[str], socktrace: Socktrace) -> None:
+    done = socktrace.plain(*arguments)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert done.stderr
+
+
+def test_json_follows_its_schema(socktrace: Socktrace, daemon: Daemon) -> None:
+    ping, listing = socktrace.exchanges("docker", "ps", env=daemon.environment)
+    assert list(listing) == [
+        "v", "n", "conn", "pid", "comm", "endpoint", "method", "target", "path", "query", "api_version", "operation",
+        "tag", "summary", "request", "response", "timing", "upgrade", "stream", "failure",
+    ]  # fmt: skip
+    assert (ping["operation"], listing["operation"]) == ("SystemPingHead", "ContainerList")
+    assert listing["endpoint"] == daemon.environment["DOCKER_HOST"]
+    assert (listing["v"], listing["n"], listing["conn"], listing["comm"]) == (1, 2, 1, "docker")
+    assert (listing["path"], listing["api_version"], listing["tag"]) == ("/containers/json", "1.41", "Container")
+    assert listing["request"]["body"] == {"size": 0, "sha256": None, "kind": "none", "preview": None}
+    assert listing["response"]["status"] == 200
+    assert listing["response"]["body"]["kind"] == "json"
+    assert len(listing["response"]["body"]["sha256"]) == 64
+    assert listing["timing"]["sent"] <= listing["timing"]["first_byte"] <= listing["timing"]["done"]
+    assert (listing["upgrade"], listing["failure"]) == (None, None)
+
+
+def test_a_missing_socket_is_a_failure_with_advice(socktrace: Socktrace, tmp_path: Path) -> None:
+    missing = tmp_path / "nothing" / "docker.sock"
+    code = f"import socket; socket.socket(socket.AF_UNIX).connect({str(missing)!r})"
+    (failed,) = socktrace.exchanges(sys.executable, "-c", code)
+    assert failed["failure"] == f"could not connect to {missing}: ENOENT"
+    assert failed["request"] is None
+    told = socktrace.plain(sys.executable, "-c", code).stderr
+    assert "No such file or directory (ENOENT)" in told
+    assert "systemctl start docker" in told
+
+
+@pytest.mark.parametrize("level", ["", "-v", "-vv", "-vvv"])
+def test_each_level_of_detail_shows_more(level: str, socktrace: Socktrace) -> None:
+    arguments = [level] if level else []
+    shown = socktrace.plain("show", str(FIXTURES / "ps.jsonl"), *arguments).stdout
+    assert ("Api-Version: 1.41" in shown) == (level != "")
+    assert ('"Names": [' in shown) == (level in ("-vv", "-vvv"))
+    assert ('write(3, "HEAD /_ping HTTP/1.1' in shown) == (level == "-vvv")
+
+
+def test_secrets_are_neither_shown_nor_written(socktrace: Socktrace, daemon: Daemon, tmp_path: Path) -> None:
+    body = '{"Image":"demo","Env":["DB_PASSWORD=hunter2"]}'
+    socket = str(daemon.socket)
+    command = [
+        "curl",
+        "-s",
+        "--unix-socket",
+        socket,
+        "-H",
+        "Content-Type: application/json",
+        "-d",
+        body,
+        "http://x/containers/create",
+    ]
+    run = socktrace(*command, options=("-vvv",), env=daemon.environment)
+    assert "hunter2" not in run.stderr
+    assert "hunter2" not in run.recording.read_text()
+    assert run.header.redacted
+    plain = socktrace(*command, options=("-vvv", "--no-redact"), env=daemon.environment)
+    assert "hunter2" in plain.stderr
+    assert not plain.header.redacted
+
+
+def test_color_is_for_terminals_or_on_demand(socktrace: Socktrace) -> None:
+    file = str(FIXTURES / "ps.jsonl")
+    base = {"PATH": "/usr/bin:/bin"}
+    assert "\x1b[" not in socktrace.plain("show", file, env=base).stdout
+    assert "\x1b[" in socktrace.plain("show", file, "--color", "always", env=base).stdout
+    assert "\x1b[" in socktrace.plain("show", file, env={**base, "FORCE_COLOR": "1"}).stdout
+    assert "\x1b[" not in socktrace.plain("show", file, env={**base, "FORCE_COLOR": "1", "NO_COLOR": "1"}).stdout
+
+
+def test_a_recording_can_go_to_stdout(socktrace: Socktrace) -> None:
+    done = socktrace.plain("-q", "-w", "-", "true")
+    assert json.loads(done.stdout.splitlines()[0])["type"] == "header"
+
+
+def test_live_prints_while_the_command_runs(socktrace: Socktrace, daemon: Daemon) -> None:
+    run = socktrace("sh", "-c", "docker ps -q; sleep 1; echo after >&2", options=("--live",), env=daemon.environment)
+    assert run.stderr.index("containers/json") < run.stderr.index("after\n")
+
+
+@pytest.mark.parametrize(
+    ("option", "words"),
+    [("-w", "can't write /no/such/folder/x"), ("-o", "can't be written to /no/such/folder/x")],
+)
+def test_a_file_that_can_not_be_made_is_said_before_the_command_runs(
+    option: str, words: str, socktrace: Socktrace, tmp_path: Path
+) -> None:
+    done = socktrace.plain(option, "/no/such/folder/x", "touch", str(tmp_path / "ran"))
+    assert done.returncode == 120
+    assert words in done.stderr
+    assert not (tmp_path / "ran").exists()
+
+
+def test_a_full_disk_is_said_and_the_command_is_not_harmed(socktrace: Socktrace) -> None:
+    done = socktrace.plain("-q", "-w", "/dev/full", "echo", "done")
+    assert done.stdout == "done\n"
+    assert "No space left on device" in done.stderr
+    assert done.returncode == 120
+
+
+@pytest.mark.parametrize("name", ["missing.jsonl", "empty.jsonl", "other.jsonl"])
+def test_show_says_what_is_wrong_with_a_file(name: str, socktrace: Socktrace, tmp_path: Path) -> None:
+    (tmp_path / "empty.jsonl").write_text("")
+    (tmp_path / "other.jsonl").write_text("hello\n")
+    done = socktrace.plain("show", str(tmp_path / name))
+    assert done.returncode == 1
+    assert len(done.stderr.splitlines()) == 1
+    assert name in done.stderr
+
+
+def test_demo_needs_no_docker(socktrace: Socktrace, tmp_path: Path) -> None:
+    """The SDK is run where there is no docker CLI: PATH is empty here."""
+    done = socktrace.plain("demo", env={"PATH": str(tmp_path), "HOME": str(tmp_path)})
+    assert done.returncode == 0, done.stderr
+    assert "hello" in done.stdout
+    assert "/containers/json" in done.stderr
+    assert not list(Path("/tmp").glob("socktrace-*/docker.sock"))
+
+
+def test_demo_with_the_docker_cli(socktrace: Socktrace, daemon: Daemon) -> None:
+    done = socktrace.plain("demo")
+    assert done.returncode == 0
+    assert "CONTAINER ID" in done.stdout
+    assert "HEAD /_ping" in done.stderr
+
+
+def test_a_recording_keeps_the_order_of_the_run(socktrace: Socktrace, daemon: Daemon) -> None:
+    run = socktrace("docker", "ps", env=daemon.environment)
+    times = [event.t for event in read(str(run.recording)) if hasattr(event, "t")]
+    assert times == sorted(times)
+
+
+def test_control_characters_of_a_recording_can_not_drive_the_terminal(socktrace: Socktrace, tmp_path: Path) -> None:
+    text = (FIXTURES / "ps.jsonl").read_text().replace("HEAD /_ping ", "HEAD /_\\u001b[2J ")
+    (tmp_path / "evil.jsonl").write_text(text)
+    shown = socktrace.plain("show", str(tmp_path / "evil.jsonl")).stdout
+    assert "\x1b" not in shown
