@@ -88,6 +88,8 @@ class Connect(Struct, frozen=True, kw_only=True, tag_field="type", tag="connect"
     error: str | None = None
     peer: Peer | None = None
     comm: str | None = None
+    midway: bool = False
+    """The connection was open before we looked: its first bytes may be the rest of a message."""
 
 
 class PeerFound(Struct, frozen=True, kw_only=True, tag_field="type", tag="peer"):

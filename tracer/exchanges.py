@@ -176,7 +176,7 @@ class _Conversation:
     def __init__(self, party: Party, keep_pieces: bool) -> None:
         self.party = party
         self._keep_pieces = keep_pieces
-        self._wire = HttpConnection()
+        self._wire = HttpConnection(midway=party.connect.midway)
         self._pending: deque[_Pending] = deque()
         self._first_number = 0
         """Number, within this connection, of the oldest pending exchange."""

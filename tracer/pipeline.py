@@ -15,7 +15,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:  # what is imported here stands between the user's return key and the command's start
     from typing import TextIO
 
+    from tracer.capture.addresses import Follow
     from tracer.capture.launch import Launched
+    from tracer.capture.trace import EndpointsOf
     from tracer.events import Event, Header
     from tracer.exchanges import Exchange, Item
     from tracer.recording.writer import Writer
@@ -96,6 +98,32 @@ def run(trace: Trace, show: Show, complain: Callable[[str], None]) -> int:
     return os.WEXITSTATUS(status)
 
 
+def watch(pid: int, trace: Trace, show: Show, complain: Callable[[str], None]) -> int:
+    """Follow a process that is already running until it ends or the user does; 0, or socktrace's own status."""
+    from tracer.capture import launch
+    from tracer.recording.files import RecordingError
+
+    try:
+        output = open(show.output, "w", encoding="utf-8") if show.output else sys.stderr
+        recording = _create(trace.write)
+    except RecordingError as error:
+        complain(str(error))
+        return FAILED
+    except OSError as error:
+        complain(unwritable(error))
+        return FAILED
+    watching = launch.attach(lambda feed: _attach(pid, trace, feed))
+    return _consume(watching.feed, trace, show, output, recording, complain) or 0
+
+
+def _attach(pid: int, trace: Trace, feed: int) -> None:
+    """What the tracer process does for a program that is already running."""
+    from tracer.capture import trace as tracing
+
+    follow, url = _follow(trace)
+    tracing.attach(pid, feed, _header(trace.argv, url), follow, _endpoints_of())
+
+
 def _create(path: str | None) -> Writer | None:
     if path is None:
         return None
@@ -107,13 +135,25 @@ def _create(path: str | None) -> Writer | None:
 def _trace(trace: Trace, launched: Launched, feed: int) -> None:
     """What the tracer process does: capture, and nothing else."""
     from tracer.capture import trace as tracing
+
+    follow, url = _follow(trace)
+    tracing.run(launched, feed, _header(trace.argv, url), follow, _endpoints_of())
+
+
+def _follow(trace: Trace) -> tuple[Follow, str]:
+    """Whose connections are captured, and the endpoint that the docker CLI would use."""
     from tracer.capture.addresses import Follow
     from tracer.engine import endpoint
 
     found = endpoint.find(trace.argv, os.environ)
     addresses = [*trace.sockets, *endpoint.addresses(found), *endpoint.WELL_KNOWN]
-    follow = Follow(addresses, everything=trace.all_sockets)
-    tracing.run(launched, feed, _header(trace.argv, found.url), follow, endpoint.of_program)
+    return Follow(addresses, everything=trace.all_sockets), found.url
+
+
+def _endpoints_of() -> EndpointsOf:
+    from tracer.engine import endpoint
+
+    return endpoint.of_program
 
 
 class _Failed(Exception):
@@ -239,7 +279,7 @@ def present(events: Iterable[Event], show: Show, stream: TextIO) -> None:
     else:
         from tracer.views.timeline import Timeline
 
-        for piece in Timeline(show.verbosity, screen.symbols).render(items):
+        for piece in Timeline(show.verbosity, screen.symbols, show.live and not show.verbosity).render(items):
             screen.show(piece)
     screen.close()
 

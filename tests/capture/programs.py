@@ -31,7 +31,7 @@ def echo_server(path: Path | str) -> Iterator[None]:
     listener.listen(512)
 
     def serve(connection: socket.socket) -> None:
-        with connection, suppress(BrokenPipeError):
+        with connection, suppress(ConnectionError):
             while data := connection.recv(1 << 16):
                 connection.sendall(data)
 

@@ -118,6 +118,25 @@ class Follower:
         self._close_dropped(pid, pid)
         self.events.append(Exit(t=self._now(), pid=pid, status=status, signal=killed_by))
 
+    def attached(self, thread: Thread) -> None:
+        """Take the connections that a process had before we came; each is told with its peer."""
+        pid = thread.process.pid
+        argv = processes.argv(pid)
+        self.events.append(Exec(t=self._now(), pid=pid, tid=pid, exe=processes.exe(pid) or "?", argv=argv))
+        for endpoint in self._endpoints_of(argv, processes.environment(pid)):
+            self._follow.add(endpoint)
+        paths = processes.unix_paths(pid)
+        for fd, inode in processes.sockets(pid).items():
+            other = peer.paired_inode(inode)
+            path = paths.get(other) if other is not None else None
+            if path is None or inode in self._connections.open:
+                continue
+            address = Address("unix", path, path)
+            if self._follow.wants(address):
+                self._connected(thread, fd, address, midway=True)
+        if self._connections.open:
+            self._note("connections that were open already are shown from their next request on")
+
     # Syscalls
 
     def enter(self, thread: Thread, spec: Spec, arguments: tuple[int, ...]) -> Call | None:
@@ -291,7 +310,7 @@ class Follower:
         else:
             self._connect_event(thread, call.fd, address, self._connections.next_number(), number)
 
-    def _connected(self, thread: Thread, fd: int, address: Address) -> None:
+    def _connected(self, thread: Thread, fd: int, address: Address, *, midway: bool = False) -> None:
         inode = processes.socket_inode(thread.tid, fd)
         if inode is None or inode in self._connections.open:
             return
@@ -300,7 +319,7 @@ class Follower:
         thread.files.known[fd] = connection
         found = peer.by_credentials(pid, fd) if address.family == "unix" else None
         connection.peer_pid = found.pid if found else None
-        self._connect_event(thread, fd, address, connection.number, 0, found)
+        self._connect_event(thread, fd, address, connection.number, 0, found, midway=midway)
         if fd < LOW:
             thread.process.every = True
 
@@ -312,6 +331,8 @@ class Follower:
         conn: int,
         number: int,
         found: Peer | None = None,
+        *,
+        midway: bool = False,
     ) -> None:
         self.events.append(
             Connect(
@@ -325,6 +346,7 @@ class Follower:
                 error=errno.errorcode.get(number, str(number)) if number else None,
                 peer=found,
                 comm=processes.comm(thread.process.pid),
+                midway=midway,
             )
         )
 

@@ -145,6 +145,38 @@ class Front:
         on_child(signal.SIGCHLD, None)  # in case it has stopped or ended already
 
 
+class Watching:
+    """The front's side of an attached tracer: Ctrl-C and the other ways to end it make the tracer let go."""
+
+    def __init__(self, tracer: int, feed: int) -> None:
+        self.feed = feed
+
+        def let_go(number: int, frame: FrameType | None) -> None:
+            try:
+                os.kill(tracer, signal.SIGUSR1)
+            except ProcessLookupError:
+                pass
+
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, let_go)
+
+
+def attach(trace: Callable[[int], None]) -> Watching:
+    """Fork the tracer, which calls `trace` with the descriptor to send events to and lets go at SIGUSR1."""
+    feed_read, feed_write = os.pipe()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    front = os.getpid()
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1})
+    tracer = os.fork()
+    if tracer == 0:
+        _close(feed_read)
+        _be_tracer(front, lambda: trace(feed_write))
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGUSR1})
+    _close(feed_write)
+    return Watching(tracer, feed_read)
+
+
 def start(program: str, argv: Sequence[str], trace: Callable[[Launched, int], None]) -> Front:
     """Fork the tracer, which calls `trace` with the command and the descriptor to send events to, and the command."""
     words_read, words_write = os.pipe()
@@ -156,7 +188,7 @@ def start(program: str, argv: Sequence[str], trace: Callable[[Launched, int], No
     tracer = os.fork()
     if tracer == 0:
         _close(words_write, go_read, feed_read)
-        _be_tracer(front, Launched(words_read, go_write), feed_write, trace)
+        _be_tracer(front, lambda: trace(Launched(words_read, go_write), feed_write))
     command = os.fork()
     if command == 0:
         _close(words_read, go_write, feed_read, feed_write)
@@ -170,13 +202,13 @@ def _close(*descriptors: int) -> None:
         os.close(fd)
 
 
-def _be_tracer(front: int, launched: Launched, feed: int, trace: Callable[[Launched, int], None]) -> NoReturn:
+def _be_tracer(front: int, trace: Callable[[], None]) -> NoReturn:
     try:
         for number in (signal.SIGINT, signal.SIGQUIT, *TERMINAL_STOPS, *FORWARDED):
             signal.signal(number, signal.SIG_IGN)
         prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() == front:
-            trace(launched, feed)
+            trace()
     except BaseException:
         sys.excepthook(*sys.exc_info())
         os._exit(FAILED)

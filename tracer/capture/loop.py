@@ -46,6 +46,7 @@ class StopLoop:
         self._root = 0
         self._threads: dict[int, Thread] = {}
         self._processes: dict[int, Process] = {}
+        self._detaching = False
         self._early: dict[int, int] = {}
         """Children that stopped before their birth was announced, with their wait status."""
         self.on_root_exec: Callable[[], bool] = lambda: False
@@ -86,6 +87,21 @@ class StopLoop:
             send(events)
             events.clear()
 
+    def detach(self) -> None:
+        """Ask all threads to stop once more, to be let go for good; `run` ends with the last one."""
+        self._detaching = True
+        for tid in list(self._threads):
+            try:
+                kernel.request(kernel.PTRACE_INTERRUPT, tid)
+            except (Gone, OSError):
+                continue
+
+    def finish_detaching(self) -> None:
+        """Serve the stops that `detach` asked for until every thread has been let go."""
+        while self._threads:
+            for tid, status in self._pending():
+                self._handle(tid, status)
+
     def linger(self) -> None:
         """Let the processes that outlived the root go on: serve their stops, tell nothing, until the last has ended."""
         while self._threads:
@@ -119,7 +135,11 @@ class StopLoop:
             self._early[tid] = status
             return
         try:
-            self._resume(thread, self._stopped(thread, status))
+            onward = self._stopped(thread, status)
+            if self._detaching:
+                self._threads.pop(tid)
+                onward = Resume(kernel.PTRACE_DETACH, onward.signal)
+            self._resume(thread, onward)
         except Gone:
             pass  # its end is reported by a later wait
 
@@ -268,8 +288,8 @@ def refusal(error: OSError, pid: int) -> str:
         if tracer:
             return f"process {pid} is already traced by process {tracer}: end that debugger or strace first"
         return (
-            f"not permitted to trace process {pid}: run socktrace as root or give it CAP_SYS_PTRACE "
-            "(in a container: docker run --cap-add SYS_PTRACE); /proc/sys/kernel/yama/ptrace_scope 3 forbids it to all"
+            f"not permitted to trace process {pid}: run socktrace as root (sudo socktrace ...), in a container with "
+            "--cap-add SYS_PTRACE; where /proc/sys/kernel/yama/ptrace_scope is 3, nobody may"
         )
     return f"can't trace process {pid}: {os.strerror(error.errno or 0)}"
 

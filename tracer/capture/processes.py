@@ -79,6 +79,38 @@ def socket_inode(pid: int, fd: int) -> int | None:
     return int(target[8:-1]) if target.startswith("socket:[") else None
 
 
+def sockets(pid: int) -> dict[int, int]:
+    """The socket descriptors of a process: inode numbers by descriptor."""
+    try:
+        descriptors = [int(name) for name in os.listdir(f"/proc/{pid}/fd")]
+    except OSError:
+        return {}
+    found = {fd: socket_inode(pid, fd) for fd in descriptors}
+    return {fd: inode for fd, inode in sorted(found.items()) if inode is not None}
+
+
+def threads(pid: int) -> list[int]:
+    """The thread ids of a process."""
+    try:
+        return sorted(int(name) for name in os.listdir(f"/proc/{pid}/task"))
+    except OSError:
+        return []
+
+
+def unix_paths(pid: int) -> dict[int, str]:
+    """Paths of the bound Unix sockets that the process's network namespace has, by inode (/proc/net/unix)."""
+    paths: dict[int, str] = {}
+    try:
+        with open(f"/proc/{pid}/net/unix", encoding="utf-8", errors="surrogateescape") as file:
+            for line in file:
+                fields = line.split(maxsplit=7)
+                if len(fields) == 8 and fields[6].isdigit():
+                    paths[int(fields[6])] = fields[7].rstrip("\n")
+    except OSError:
+        pass
+    return paths
+
+
 def holds_socket(pid: int, inode: int) -> bool:
     """Whether any descriptor of the process is this socket."""
     wanted = f"socket:[{inode}]"

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 import msgspec.structs
 
 from tracer import events
-from tracer.capture import arch, feed, kernel, launch, loop, seccomp
+from tracer.capture import arch, feed, kernel, launch, loop, processes, seccomp, tracees
 from tracer.capture.addresses import Follow
 from tracer.capture.follower import Follower
 
@@ -40,6 +40,17 @@ def run(launched: launch.Launched, fd: int, header: events.Header, follow: Follo
     sender.close()
     launch.stay_behind()
     traced.linger()
+
+
+def attach(pid: int, fd: int, header: events.Header, follow: Follow, endpoints_of: EndpointsOf) -> None:
+    """Follow a running process and its children to descriptor `fd`, until it ends or SIGUSR1 makes us let go."""
+    sender = feed.Sender(fd)
+    traced = _Run(header, follow, endpoints_of)
+    try:
+        traced.watch(pid, sender)
+    except launch.CannotTrace as error:
+        sender.send([feed.Trouble(str(error), launch.FAILED)])
+    sender.close()
 
 
 class _Run:
@@ -75,6 +86,45 @@ class _Run:
         self._raise_if_not_executed(stops, launched)
         self._note_what_was_missed(stops)
         sender.send([*self._follower.events, self._end(stops.root_status)])
+
+    def watch(self, pid: int, sender: feed.Sender) -> None:
+        """From attaching to letting go. Raises CannotTrace."""
+        stops = self._loop = loop.StopLoop(architecture(), self._follower)
+        leader = self._seize_all(stops, pid)
+        sender.send([self._header])
+        self._follower.attached(leader)
+        sender.send(self._follower.events)
+        self._follower.events.clear()
+        signal.signal(signal.SIGUSR1, lambda number, frame: stops.detach())
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGUSR1})
+        stops.run(sender.send, sender.flush)
+        stops.detach()
+        stops.finish_detaching()
+        sender.send([self._end(stops.root_status)])
+
+    def _seize_all(self, stops: loop.StopLoop, pid: int) -> tracees.Thread:
+        """Attach to every thread of the process; new ones may come while we do, so look again until none does."""
+        leader: tracees.Thread | None = None
+        seized: set[int] = set()
+        while new := [tid for tid in processes.threads(pid) if tid not in seized]:
+            for tid in new:
+                seized.add(tid)
+                try:
+                    kernel.seize(tid, exit_kill=False)
+                except kernel.Gone:
+                    continue
+                except OSError as error:
+                    if leader is not None:
+                        continue  # its parent was seized already, and so was it
+                    raise launch.CannotTrace(loop.refusal(error, pid)) from None
+                if leader is None:
+                    leader = stops.adopt(pid, root=True, every=True)
+                else:
+                    stops.add_thread(tid, leader)
+                kernel.request(kernel.PTRACE_INTERRUPT, tid)
+        if leader is None:
+            raise launch.CannotTrace(f"there is no process {pid}: look for its id with pgrep or ps")
+        return leader
 
     def linger(self) -> None:
         """Serve the processes that outlived the command until the last one ends."""

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from tracer import __version__
 from tracer.cli.main import complain
 from tracer.cli.options import add_display_options, show_of
-from tracer.pipeline import Trace, run
+from tracer.pipeline import Trace, run, watch
 
 EXAMPLES = """\
 examples:
@@ -28,7 +28,8 @@ def parser() -> argparse.ArgumentParser:
     """The options of a traced run."""
     made = argparse.ArgumentParser(
         prog="socktrace",
-        usage="socktrace [OPTIONS] [--] COMMAND [ARG...]\n       socktrace show FILE [OPTIONS]\n"
+        usage="socktrace [OPTIONS] [--] COMMAND [ARG...]\n       socktrace -p PID [OPTIONS]\n"
+        "       socktrace show FILE [OPTIONS]\n"
         "       socktrace demo [NAME] [OPTIONS]",
         description="Run COMMAND and show what it says to the Docker daemon, call by call.",
         epilog=EXAMPLES,
@@ -42,6 +43,9 @@ def parser() -> argparse.ArgumentParser:
     output.add_argument("-q", "--quiet", action="store_true", help="no timeline (with -w: only the file)")
     output.add_argument("--live", action="store_true", help="print each exchange as soon as it is complete")
     output.add_argument("--no-redact", action="store_true", help="keep secrets in what is written and shown")
+    output.add_argument(
+        "-p", "--pid", metavar="PID", type=_pid, help="follow a program that is already running, until Ctrl-C"
+    )
     sockets = made.add_argument_group("which connections")
     sockets.add_argument(
         "--socket",
@@ -55,20 +59,39 @@ def parser() -> argparse.ArgumentParser:
     return made
 
 
-def main(argv: Sequence[str]) -> int:
-    """Trace the command that follows the options."""
-    made = parser()
-    options = made.parse_args(argv)
-    command = options.command[1:] if options.command[:1] == ["--"] else options.command
-    if not command:
-        made.print_usage(sys.stderr)
-        complain("name a command to run, such as: socktrace docker ps")
+def _pid(text: str) -> int:
+    if not text.isdigit() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a process id")
+    return int(text)
+
+
+def _watch(options: argparse.Namespace) -> int:
+    if options.command:
+        complain("give either -p PID or a COMMAND, not both")
         return 2
-    trace = Trace(
-        argv=command,
+    options.live = True
+    return watch(options.pid, _trace(options, ["-p", str(options.pid)]), show_of(options), complain)
+
+
+def _trace(options: argparse.Namespace, argv: Sequence[str]) -> Trace:
+    return Trace(
+        argv=argv,
         sockets=options.socket,
         all_sockets=options.all_sockets,
         redact=not options.no_redact,
         write=options.write,
     )
-    return run(trace, show_of(options), complain)
+
+
+def main(argv: Sequence[str]) -> int:
+    """Trace the command that follows the options."""
+    made = parser()
+    options = made.parse_args(argv)
+    if options.pid is not None:
+        return _watch(options)
+    command = options.command[1:] if options.command[:1] == ["--"] else options.command
+    if not command:
+        made.print_usage(sys.stderr)
+        complain("name a command to run, such as: socktrace docker ps")
+        return 2
+    return run(_trace(options, command), show_of(options), complain)

@@ -47,8 +47,8 @@ class _Lane:
 class _Watched:
     """A connection with its decoder."""
 
-    def __init__(self) -> None:
-        self._wire = HttpConnection()
+    def __init__(self, *, midway: bool = False) -> None:
+        self._wire = HttpConnection(midway=midway)
         self._lanes: dict[Direction, _Lane] = {"out": _Lane(), "in": _Lane()}
         self._secret_paths: dict[int, bool] = {}
 
@@ -130,7 +130,7 @@ def redact(events: Iterable[Event]) -> Iterator[Event]:
         elif isinstance(event, Exec):
             event = msgspec.structs.replace(event, argv=mask_arguments(event.argv))
         elif isinstance(event, Connect):
-            watched[event.conn] = _Watched()
+            watched[event.conn] = _Watched(midway=event.midway)
         elif isinstance(event, Data):
             start = watched.setdefault(event.conn, _Watched()).feed(event)
         held.append((event, start))

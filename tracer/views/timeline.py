@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 from msgspec import Struct
 from rich.console import RenderableType
@@ -39,15 +40,53 @@ INDENT = 5
 MOST_CALLS = 6
 
 
+class _Introduced:
+    """Which connections were shown; remembers the last ones only, since a poller may make them for months."""
+
+    KEPT = 1000
+
+    def __init__(self) -> None:
+        self.made = 0
+        self.refused = 0
+        self._numbers: dict[int, None] = {}
+        self._ends: dict[tuple[object, ...], None] = {}
+
+    def is_new(self, party: Party) -> bool:
+        """Whether this connection was not shown before; it counts as shown from now on."""
+        if party.number in self._numbers:
+            return False
+        _remember(self._numbers, party.number, self.KEPT)
+        if party.connect.error is None:
+            self.made += 1
+        else:
+            self.refused += 1
+        return True
+
+    def has_same_ends(self, party: Party) -> bool:
+        """Whether the same two processes were shown before; they count as shown from now on."""
+        connect = party.connect
+        ends = connect.pid, connect.address, connect.peer and connect.peer.pid, connect.error
+        known = ends in self._ends
+        _remember(self._ends, ends, self.KEPT)
+        return known
+
+
+def _remember(kept: dict[Any, None], key: object, most: int) -> None:
+    kept[key] = None
+    if len(kept) > most:
+        del kept[next(iter(kept))]
+
+
 class Timeline(Struct):
-    """How to show: `verbosity` 0 to 3 (headers, bodies, every syscall)."""
+    """How to show: `verbosity` 0 to 3 (headers, bodies, every syscall); `compact` is one line an exchange."""
 
     verbosity: int = 0
     symbols: Symbols = UNICODE
+    compact: bool = False
 
     def render(self, items: Iterable[Item]) -> Iterator[RenderableType]:
         """The timeline of a run, piece by piece."""
-        introduced: dict[int, Party] = {}
+        introduced = _Introduced()
         advised: set[str] = set()
         shown = 0
         for item in items:
@@ -57,12 +96,11 @@ class Timeline(Struct):
                 yield Indented(Text(f"{self.symbols.note} {visible(item.message)}", WARN), 1, 2)
             elif isinstance(item, Exchange):
                 shown += 1
-                if item.party.number not in introduced:
-                    yield from self._introduce(item.party, list(introduced.values()))
-                    introduced[item.party.number] = item.party
-                yield from self._exchange(item, advised)
+                if introduced.is_new(item.party):
+                    yield from self._introduce(item.party, introduced)
+                yield from self._one_line(item) if self.compact else self._exchange(item, advised)
             elif isinstance(item, End):
-                yield from self._summary(item, shown, list(introduced.values()))
+                yield from self._summary(item, shown, introduced)
 
     def _title(self, header: Header) -> Iterator[RenderableType]:
         yield Text("")
@@ -71,10 +109,10 @@ class Timeline(Struct):
 
     # Connections
 
-    def _introduce(self, party: Party, earlier: list[Party]) -> Iterator[RenderableType]:
+    def _introduce(self, party: Party, introduced: _Introduced) -> Iterator[RenderableType]:
         connect = party.connect
-        again = any(_same_ends(party, other) for other in earlier)
-        if again and connect.error is not None:
+        again = introduced.has_same_ends(party)
+        if again and (self.compact or connect.error is not None):
             return
         yield Text("")
         if again:
@@ -115,6 +153,19 @@ class Timeline(Struct):
             yield from details.syscalls(exchange, INDENT)
         else:
             yield from self._calls(exchange)
+
+    def _one_line(self, exchange: Exchange) -> Iterator[RenderableType]:
+        """For long-running clients: the request, what was answered, the status and the time."""
+        meaning = meaning_of(exchange)
+        told = exchange.failure or meaning.answered
+        lines = self._request_lines(exchange)
+        if told:
+            said = (
+                f"  {self.symbols.received} {self.symbols.fit(visible(told))}",
+                WRONG if exchange.failure else QUIET,
+            )
+            lines = [*(Text.assemble(line, said) for line in lines), *lines]
+        yield Spread(lines, self._status(exchange), self.symbols.ellipsis)
 
     def _request_lines(self, exchange: Exchange) -> list[Text]:
         """The request line, and for narrow terminals the same without its query."""
@@ -177,15 +228,15 @@ class Timeline(Struct):
 
     # The end
 
-    def _summary(self, end: End, exchanges: int, parties: list[Party]) -> Iterator[RenderableType]:
+    def _summary(self, end: End, exchanges: int, introduced: _Introduced) -> Iterator[RenderableType]:
         yield Text("")
         if end.signal is not None:
             ended = f"killed by {_signal_name(end.signal)}"
         else:
             ended = f"exit status {end.exit_code}" if end.exit_code is not None else "no longer followed"
-        refused = sum(party.connect.error is not None for party in parties)
+        refused = introduced.refused
         parts = [
-            f"{count(exchanges - refused, 'exchange')} on {count(len(parties) - refused, 'connection')}",
+            f"{count(exchanges - refused, 'exchange')} on {count(introduced.made, 'connection')}",
             *([count(refused, "failed connect")] if refused else []),
             f"{size(end.bytes_out)} sent, {size(end.bytes_in)} received",
             f"{ended} after {duration(end.t)}",
@@ -193,14 +244,6 @@ class Timeline(Struct):
         if end.lost:
             parts.append(f"{end.lost:,} bytes could not be read")
         yield Indented(Text(f" {self.symbols.dot} ".join(parts), "bold"), 1)
-
-
-def _same_ends(one: Party, other: Party) -> bool:
-    def ends(party: Party) -> tuple[object, ...]:
-        connect = party.connect
-        return connect.pid, connect.address, connect.peer and connect.peer.pid, connect.error
-
-    return ends(one) == ends(other)
 
 
 def _quoted(word: str) -> str:

@@ -8,6 +8,7 @@ request are held back.
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from collections.abc import Iterator
 
@@ -53,7 +54,9 @@ class _Asked(Struct):
 class HttpConnection:
     """Feed it the bytes of both directions as they were seen; it yields what they mean."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, midway: bool = False) -> None:
+        self._synced = not midway
+        """Bytes make sense: a connection that was open before is read from the first write that begins a request."""
         self.upgraded: str | None = None
         self._requests = Reader("request")
         self._responses = Reader("response")
@@ -66,7 +69,13 @@ class HttpConnection:
 
     def feed(self, direction: Direction, data: bytes) -> Iterator[Step]:
         """Bytes of one direction. The other direction may go on as a consequence."""
-        (self._requests if direction == "out" else self._responses).feed(data)
+        reader = self._requests if direction == "out" else self._responses
+        if not self._synced:
+            if direction == "in" or not _REQUEST_START.match(data):
+                reader.offset += len(data)
+                return
+            self._synced = True
+        reader.feed(data)
         yield from self._advance()
 
     def end_of_stream(self, direction: Direction) -> Iterator[Step]:
@@ -160,6 +169,9 @@ class HttpConnection:
         self._answered += 1
         if self._asked and self._asked.popleft().upgrade and not self.upgraded:
             self._requests.resume()
+
+
+_REQUEST_START = re.compile(rb"[A-Z]{3,10} [^ \r\n]+ HTTP/1\.[01]\r?\n")
 
 
 def _wanted_protocol(head: Head) -> str | None:
