@@ -1,0 +1,1 @@
+"""What socktrace costs: paired comparisons against no tracer and against strace."""

@@ -233,7 +233,7 @@ class Timeline(Struct):
         if end.signal is not None:
             ended = f"killed by {_signal_name(end.signal)}"
         else:
-            ended = f"exit status {end.exit_code}" if end.exit_code is not None else "no longer followed"
+            ended = f"exit status {end.exit_code}" if end.exit_code is not None else "left running"
         refused = introduced.refused
         parts = [
             f"{count(exchanges - refused, 'exchange')} on {count(introduced.made, 'connection')}",
