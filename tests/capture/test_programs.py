@@ -20,6 +20,26 @@ ROUND_TRIPS = {
     "sendmsg and recvmsg": "s=connect(); s.sendmsg([b'hel', b'lo']); s.recvmsg(10)",
     "recv into several buffers": "s=connect(); s.send(b'hello'); s.recvmsg_into([bytearray(2), bytearray(3)])",
     "peek is not counted twice": "s=connect(); s.send(b'hello'); s.recv(5, socket.MSG_PEEK|socket.MSG_WAITALL); exactly(s,5)",
+    "preadv2 and pwritev2": "s=connect(); os.pwritev(s.fileno(), [b'he', b'llo'], -1); os.preadv(s.fileno(), [bytearray(9)], -1)",
+    "sendmmsg and recvmmsg": (
+        "libc=ctypes.CDLL(None); s=connect()\n"
+        "class V(ctypes.Structure): _fields_=[('b',ctypes.c_char_p),('n',ctypes.c_size_t)]\n"
+        "class H(ctypes.Structure): _fields_=[('name',ctypes.c_void_p),('namelen',ctypes.c_uint),('iov',ctypes.POINTER(V)),"
+        "('count',ctypes.c_size_t),('c',ctypes.c_void_p),('cl',ctypes.c_size_t),('f',ctypes.c_int)]\n"
+        "class M(ctypes.Structure): _fields_=[('h',H),('n',ctypes.c_uint)]\n"
+        "one, two = V(b'hel',3), V(b'lo',2); a=(M*2)(); a[0].h.iov=ctypes.pointer(one); a[1].h.iov=ctypes.pointer(two)\n"
+        "a[0].h.count=a[1].h.count=1; assert libc.sendmmsg(s.fileno(), a, 2, 0)==2; time.sleep(0.2)\n"
+        "room=V(b'.'*9, 9); b=(M*1)(); b[0].h.iov=ctypes.pointer(room); b[0].h.count=1; assert libc.recvmmsg(s.fileno(), b, 1, 0, None)==1"
+    ),
+    "a shared descriptor table": (
+        "s=connect(); n=s.fileno(); libc=ctypes.CDLL(None); stack=ctypes.create_string_buffer(1<<20)\n"
+        "f=ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p)(lambda _: libc.dup2(n, 60) and 0)\n"
+        "top=ctypes.c_void_p((ctypes.addressof(stack)+(1<<20)) & ~15)\n"
+        "p=libc.clone(f, top, 0x100|0x400|0x4000|17, None); os.waitpid(p,0); os.write(60, b'hello'); os.read(60, 5)"
+    ),
+    "close_range over a duplicate": (
+        "s=connect(); d=os.dup2(s.fileno(), 90); ctypes.CDLL(None).syscall(436, 80, 100, 0); s.send(b'hello'); exactly(s,5)"
+    ),
     "dup": "s=connect(); d=os.dup(s.fileno()); s.close(); os.write(d, b'hello'); os.read(d, 5)",
     "dup2 to a high number": "s=connect(); os.dup2(s.fileno(), 77); os.write(77, b'hello'); os.read(77, 5)",
     "fcntl": "import fcntl; s=connect(); d=fcntl.fcntl(s.fileno(), fcntl.F_DUPFD, 50); os.write(d, b'hello'); os.read(d, 5)",

@@ -110,6 +110,11 @@ class Follower:
             self._follow.add(endpoint)
         if processes.is_32_bit(pid):
             self._note(f"process {pid} ({exe}) is a 32-bit program: its connections are not followed")
+        if processes.lost_privilege(pid):
+            self._note(
+                f"process {pid} ({exe}) is setuid and lost its privilege under the tracer: "
+                "put sudo first, as in sudo socktrace COMMAND"
+            )
         self._close_dropped(pid, thread.tid)
 
     def exited(self, pid: int, status: int | None, killed_by: int | None) -> None:

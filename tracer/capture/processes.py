@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 
 
 def comm(pid: int) -> str | None:
@@ -125,6 +126,16 @@ def holds_socket(pid: int, inode: int) -> bool:
         except OSError:
             continue
     return False
+
+
+def lost_privilege(pid: int) -> bool:
+    """Whether the program is setuid and yet does not run as its owner (execve(2): so it is under a tracer)."""
+    try:
+        found = os.stat(f"/proc/{pid}/exe")
+    except OSError:
+        return False
+    now = user(pid)
+    return bool(found.st_mode & stat.S_ISUID) and now is not None and now[0] != found.st_uid
 
 
 def is_32_bit(pid: int) -> bool:

@@ -1,0 +1,60 @@
+"""TCP: followed with --all-sockets and by DOCKER_HOST=tcp://."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from tests.runs import Socktrace
+from tracer.events import Connect, Failed
+
+ECHO = "s.sendall(b'hello'); s.recv(5, socket.MSG_WAITALL)"
+
+
+@pytest.fixture
+def port() -> Iterator[int]:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            while True:
+                try:
+                    connection, _ = listener.accept()
+                except OSError:
+                    return
+                with connection:
+                    connection.sendall(connection.recv(100))
+
+        threading.Thread(target=serve, daemon=True).start()
+        yield listener.getsockname()[1]
+
+
+def test_all_sockets_follows_tcp(socktrace: Socktrace, port: int) -> None:
+    code = f"import socket; s=socket.create_connection(('127.0.0.1', {port})); {ECHO}"
+    run = socktrace(sys.executable, "-c", code, options=("-q", "--all-sockets"))
+    assert run.streams == [(b"hello", b"hello")]
+    assert (run.of(Connect)[0].family, run.of(Connect)[0].address) == ("inet", f"127.0.0.1:{port}")
+
+
+def test_docker_host_is_followed(socktrace: Socktrace, port: int) -> None:
+    code = f"import socket; s=socket.create_connection(('127.0.0.1', {port})); {ECHO}"
+    environment = {**os.environ, "DOCKER_HOST": f"tcp://127.0.0.1:{port}"}
+    assert socktrace(sys.executable, "-c", code, env=environment).streams == [(b"hello", b"hello")]
+    assert socktrace(sys.executable, "-c", code).streams == []
+
+
+def test_a_non_blocking_connect_that_is_refused(socktrace: Socktrace) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    code = (
+        "import select, socket; s=socket.socket(); s.setblocking(False); "
+        f"print(s.connect_ex(('127.0.0.1', {port}))); select.select([], [s], [], 2); "
+        "print(s.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR))"
+    )
+    run = socktrace(sys.executable, "-c", code, options=("-q", "--all-sockets"))
+    outcomes = [event.error for event in run.of(Connect)] + [event.error for event in run.of(Failed)]
+    assert "ECONNREFUSED" in outcomes
