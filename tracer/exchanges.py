@@ -181,6 +181,8 @@ class _Conversation:
         self._first_number = 0
         """Number, within this connection, of the oldest pending exchange."""
         self._offsets: dict[Direction, int] = {"out": 0, "in": 0}
+        self._waiting: dict[Direction, list[tuple[Data, int, int]]] = {"out": [], "in": []}
+        """Syscalls with bytes that are not in an exchange yet: the event, its offset, and up to where it was shared."""
         self._last_failure: Failed | None = None
         self.closed = False
 
@@ -191,7 +193,7 @@ class _Conversation:
         if event.size == 0:
             steps = self._wire.end_of_stream(event.dir)
         elif event.payload is None:
-            steps = self._uncounted(event)
+            steps = self._wire.skip(event.dir, event.size)
         else:
             steps = self._wire.feed(event.dir, event.payload)
         touched: list[_Pending] = list(self._in_progress(event.dir))
@@ -199,13 +201,23 @@ class _Conversation:
             pending = self._step(step, event, numbers)
             if pending is not None and pending not in touched:
                 touched.append(pending)
-        for pending in touched:
-            self._carry(pending, event, start)
+        self._share_out(event, start, touched)
         yield from self._finished(event.t)
 
-    def _uncounted(self, event: Data) -> Iterator[Step]:
-        """Bytes that were not kept: the stream can't be followed beyond them."""
-        return self._wire.feed(event.dir, b"\0" * event.size)
+    def _share_out(self, event: Data, start: int, touched: list[_Pending]) -> None:
+        """Give the syscall to the exchanges that its bytes belong to. A piece of a head, or bytes that are held back
+        until a change of protocol is decided, belong to an exchange only later."""
+        waiting = self._waiting[event.dir]
+        waiting.append((event, start, start))
+        understood = self._wire.understood(event.dir)
+        for earlier, begin, shared in waiting:
+            for pending in touched:
+                self._carry(pending, earlier, begin, shared)
+        self._waiting[event.dir] = [
+            (earlier, begin, max(begin, understood))
+            for earlier, begin, _ in waiting
+            if begin + earlier.size > understood
+        ]
 
     def _in_progress(self, direction: Direction) -> Iterator[_Pending]:
         for pending in self._pending:
@@ -260,14 +272,19 @@ class _Conversation:
         pending.start.setdefault(direction, head.at)
         if direction == "out":
             pending.request = _Side(head)
-            pending.exchange.timing.sent = event.t
+            pending.exchange.timing.sent = self._began("out", event)
             return
         if pending.exchange.timing.first_byte is None:
-            pending.exchange.timing.first_byte = event.t
+            pending.exchange.timing.first_byte = self._began("in", event)
         if 100 <= head.status < 200 and head.status != 101:
             pending.exchange.informational.append(head)
         else:
             pending.response = _Side(head)
+
+    def _began(self, direction: Direction, event: Data) -> float:
+        """When the first byte of a head that is complete now was seen."""
+        waiting = self._waiting[direction]
+        return waiting[0][0].t if waiting else event.t
 
     def _complete(self, pending: _Pending, direction: Direction, complete: Complete, event: Data) -> None:
         side = pending.request if direction == "out" else pending.response
@@ -292,9 +309,9 @@ class _Conversation:
         else:
             stream.bytes_in += len(opaque.data)
 
-    def _carry(self, pending: _Pending, event: Data, start: int) -> None:
-        """Note the syscall, with as many of its bytes as belong to this exchange."""
-        first = max(start, pending.start.get(event.dir, start))
+    def _carry(self, pending: _Pending, event: Data, start: int, shared: int) -> None:
+        """Note the syscall, with as many of its bytes from offset `shared` on as belong to this exchange."""
+        first = max(shared, pending.start.get(event.dir, start))
         last = min(start + event.size, pending.end.get(event.dir, start + event.size))
         size = max(0, last - first)
         if event.size and not size:
@@ -331,6 +348,9 @@ class _Conversation:
         for step in self._wire.end_of_stream("in"):
             if not isinstance(step.event, Broken):
                 self._step(step, ending, numbers)
+        if self._waiting["out"]:  # a head that was never finished is an exchange too
+            for step in self._wire.end_of_stream("out"):
+                self._step(step, ending, numbers)
         yield from self._finished(t)
         while self._pending:
             pending = self._pending.popleft()
@@ -346,6 +366,8 @@ class _Conversation:
             return f"the response was cut off after {pending.response.body.size:,} bytes of body: {why}"
         if pending.request is not None and not pending.request.complete:
             return f"the request was cut off after {pending.request.body.size:,} bytes of body: {why}"
+        if self._waiting["in"]:
+            return f"the response was cut off in its head: {why}"
         return f"there was no response: {why}"
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
 from fixtures.private_daemon import Daemon
-from tests.runs import Socktrace
+from tests.runs import COMMAND, ROOT, Socktrace
 from tracer.recording.reader import read
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
@@ -195,3 +197,15 @@ def test_control_characters_of_a_recording_can_not_drive_the_terminal(socktrace:
     (tmp_path / "evil.jsonl").write_text(text)
     shown = socktrace.plain("show", str(tmp_path / "evil.jsonl")).stdout
     assert "\x1b" not in shown
+
+
+def test_a_reader_that_goes_away_is_no_failure() -> None:
+    argv = [*COMMAND, "show", str(FIXTURES / "life.jsonl"), "-vvv"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    process = subprocess.Popen(argv, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdout.read(1)
+    process.stdout.close()
+    assert process.stderr.read() == b""
+    assert process.wait(20) in (0, -13)

@@ -57,8 +57,12 @@ class _Watched:
         lane = self._lanes[event.dir]
         start = lane.fed
         lane.fed += event.size
-        payload = event.payload if event.payload is not None else b"\0" * event.size
-        steps = self._wire.feed(event.dir, payload) if event.size else self._wire.end_of_stream(event.dir)
+        if event.size == 0:
+            steps = self._wire.end_of_stream(event.dir)
+        elif event.payload is None:
+            steps = self._wire.skip(event.dir, event.size)
+        else:
+            steps = self._wire.feed(event.dir, event.payload)
         for step in steps:
             self._step(step)
         return start

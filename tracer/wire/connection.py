@@ -27,6 +27,8 @@ from tracer.wire.http1 import (
     response_framing,
 )
 
+SKIP_STEP = 1 << 16
+
 RAW_STREAMS = ("application/vnd.docker.raw-stream", "application/vnd.docker.multiplexed-stream")
 
 
@@ -77,6 +79,12 @@ class HttpConnection:
             self._synced = True
         reader.feed(data)
         yield from self._advance()
+
+    def skip(self, direction: Direction, size: int) -> Iterator[Step]:
+        """Bytes that are known by their number only: zeros stand in for them, a piece at a time."""
+        while size > 0:
+            yield from self.feed(direction, bytes(min(size, SKIP_STEP)))
+            size -= SKIP_STEP
 
     def end_of_stream(self, direction: Direction) -> Iterator[Step]:
         """One side sends no more."""
