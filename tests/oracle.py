@@ -10,9 +10,11 @@ from pathlib import Path
 
 
 class Passed:
-    """One connection: the bytes that went each way."""
+    """One connection: the bytes that went each way. `unread` says that the client closed before it read the last of
+    them: the kernel tells the other end so with ECONNRESET, or EPIPE for what is sent later (unix(7))."""
 
     def __init__(self) -> None:
+        self.unread = False
         self.out = bytearray()
         self.into = bytearray()
 
@@ -53,8 +55,18 @@ class Proxy:
             self.connections.append(passed)
             server = socket.socket(socket.AF_UNIX)
             server.connect(str(self._daemon))
-            self._start(_pump, client, server, passed.out)
-            self._start(_pump, server, client, passed.into)
+            self._start(self._from_client, client, server, passed)
+            self._start(self._from_daemon, client, server, passed)
+
+    @staticmethod
+    def _from_client(client: socket.socket, server: socket.socket, passed: Passed) -> None:
+        if _pump(client, server, passed.out) is not None:
+            passed.unread = True
+
+    @staticmethod
+    def _from_daemon(client: socket.socket, server: socket.socket, passed: Passed) -> None:
+        if _pump(server, client, passed.into) is not None:
+            passed.unread = True
 
     def close(self) -> None:
         """Stop listening and wait until all bytes have passed."""
@@ -65,18 +77,20 @@ class Proxy:
             thread.join(10)
 
 
-def _pump(source: socket.socket, target: socket.socket, kept: bytearray) -> None:
+def _pump(source: socket.socket, target: socket.socket, kept: bytearray) -> ConnectionError | None:
     try:
         while data := source.recv(1 << 16):
             kept += data
             target.sendall(data)
         target.shutdown(socket.SHUT_WR)
-    except OSError:
+    except OSError as error:
         for end in (source, target):
             try:
                 end.shutdown(socket.SHUT_RDWR)
             except OSError:
                 pass
+        return error if isinstance(error, ConnectionError) else None
+    return None
 
 
 @contextmanager

@@ -156,3 +156,29 @@ def test_the_command_is_told_as_it_was_started(socktrace: Socktrace) -> None:
     run = socktrace("true", "an argument")
     assert run.of(Exec)[0].argv == ["true", "an argument"]
     assert run.header.argv == ["true", "an argument"]
+
+
+def test_inside_a_container(daemon: Daemon, tmp_path: Path) -> None:
+    """The machine's files, seen from a container with Docker's default profile and capabilities."""
+    recording = tmp_path / "run.jsonl"
+    environment = ["env", f"PYTHONPATH={ROOT}", f"DOCKER_HOST=unix://{daemon.socket}", "HOME=/"]
+    inside = ["busybox", "chroot", "/host", *environment, *COMMAND, "-w", str(recording), "docker", "ps", "-q"]
+    daemon.docker("run", "--rm", "--pid=host", "--network", "none", "-v", "/:/host", "demo", *inside)
+    run = Run(subprocess.CompletedProcess([], 0, "", ""), recording)
+    assert run.streams[0][0].startswith(b"HEAD /_ping")
+
+
+FORBID_PTRACE = FORBID.replace(
+    "(0x15,0,3,%d),(0x20,0,0,16),(0x15,0,1,22),(6,0,0,0x50016)", "(0x15,0,1,%d),(6,0,0,0x50001)"
+)
+PTRACE = {"x86_64": 101, "aarch64": 117}[os.uname().machine]
+
+
+def test_where_ptrace_is_forbidden_one_sentence_says_what_to_do(tmp_path: Path) -> None:
+    argv = [sys.executable, "-c", FORBID_PTRACE % PTRACE, "touch", str(tmp_path / "ran")]
+    done = subprocess.run(argv, env=ENV, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 120
+    assert "not permitted to trace" in done.stderr
+    assert "--cap-add SYS_PTRACE" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert not (tmp_path / "ran").exists()

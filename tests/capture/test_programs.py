@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.capture.programs import run_program
-from tests.runs import Socktrace
+from tests.capture.programs import PRELUDE, echo_server, run_program
+from tests.runs import ROOT, Run, Socktrace
 from tracer.events import Close, Connect, Data, Exec, Exit, Fork, Shutdown
 
 ROUND_TRIPS = {
@@ -65,6 +65,12 @@ ROUND_TRIPS = {
         "    _,fds,_,_=socket.recv_fds(b,10,1); os.write(fds[0], b'hello'); os.read(fds[0], 5); os._exit(0)\n"
         "s=connect(); socket.send_fds(a,[b'x'],[s.fileno()]); s.close(); os.waitpid(p,0)"
     ),
+    "passed on and closed before it arrives": (
+        "a,b=socket.socketpair(); p=os.fork()\n"
+        "if p==0:\n"
+        "    time.sleep(0.3); _,fds,_,_=socket.recv_fds(b,10,1); os.write(fds[0], b'hello'); os.read(fds[0], 5); os._exit(0)\n"
+        "s=connect(); socket.send_fds(a,[b'x'],[s.fileno()]); s.close(); os.waitpid(p,0)"
+    ),
     "another thread": "s=connect(); t=threading.Thread(target=lambda: (s.send(b'hello'), exactly(s,5))); t.start(); t.join()",
     "sendfile": (
         "import tempfile; f=tempfile.TemporaryFile(); f.write(b'..hello'); f.flush(); s=connect();"
@@ -73,6 +79,11 @@ ROUND_TRIPS = {
     "sendfile from the file's position": (
         "import tempfile; f=tempfile.TemporaryFile(); f.write(b'..hello'); f.flush(); os.lseek(f.fileno(),2,0); s=connect();"
         "os.sendfile(s.fileno(), f.fileno(), None, 5); exactly(s,5)"
+    ),
+    "posix_spawn": (
+        "s=connect(); s.set_inheritable(True)\n"
+        "code=f'import os; os.write({s.fileno()}, b\"hello\"); os.read({s.fileno()}, 5)'\n"
+        "os.waitpid(os.posix_spawn(sys.executable, [sys.executable,'-c',code], os.environ), 0)"
     ),
     "interrupted by a signal": (
         "signal.signal(signal.SIGALRM, lambda *a: None); signal.setitimer(signal.ITIMER_REAL, 0.05, 0.01); s=connect();"
@@ -173,7 +184,7 @@ def test_exec_by_a_thread_that_is_not_the_leader(socktrace: Socktrace, tmp_path:
     assert run.streams == [(b"hello", b"hello")]
 
 
-@pytest.mark.parametrize("kind", ["symlink", "relative", "bind"])
+@pytest.mark.parametrize("kind", ["symlink", "relative", "bind", "chroot"])
 def test_a_socket_is_recognised_by_any_path(kind: str, socktrace: Socktrace, tmp_path: Path) -> None:
     path = tmp_path / "echo.sock"
     (tmp_path / "link.sock").symlink_to(path)
@@ -184,16 +195,15 @@ def test_a_socket_is_recognised_by_any_path(kind: str, socktrace: Socktrace, tmp
             f"os.makedirs({str(tmp_path / 'other')!r}); os.system('mount --bind {tmp_path} {tmp_path}/other');"
             f"PATH={str(tmp_path / 'other' / 'echo.sock')!r}; s=connect(); os.system('umount {tmp_path}/other')"
         ),
+        "chroot": f"os.chroot({str(tmp_path)!r}); os.chdir('/'); PATH='/echo.sock'; s=connect()",
     }[kind]
-    if kind == "bind" and os.geteuid() != 0:
-        pytest.skip("a bind mount needs root")
+    if kind in ("bind", "chroot") and os.geteuid() != 0:
+        pytest.skip("bind mounts and chroots need root")
     run = run_program(socktrace, path, source)
     assert [event.error for event in run.of(Connect)] == [None]
 
 
 def test_an_abstract_socket(socktrace: Socktrace, tmp_path: Path) -> None:
-    from tests.capture.programs import echo_server
-
     name = f"\0socktrace-test-{os.getpid()}"
     with echo_server(name):
         source = f"import socket; s=socket.socket(socket.AF_UNIX); s.connect({name!r}); s.send(b'x'); s.recv(1)"
@@ -213,8 +223,6 @@ def test_failed_connects_are_events(prepare: str, error: str, socktrace: Socktra
 
 
 def test_other_sockets_are_not_recorded_but_said(socktrace: Socktrace, tmp_path: Path) -> None:
-    from tests.capture.programs import echo_server
-
     path = tmp_path / "other.sock"
     source = f"import socket; s=socket.socket(socket.AF_UNIX); s.connect({str(path)!r}); s.send(b'x'); s.recv(1)"
     with echo_server(path):
@@ -226,8 +234,6 @@ def test_other_sockets_are_not_recorded_but_said(socktrace: Socktrace, tmp_path:
 
 
 def test_the_number_of_reads_and_writes_is_that_of_strace(socktrace: Socktrace, tmp_path: Path) -> None:
-    from tests.capture.programs import PRELUDE, echo_server
-
     source = "s=connect()\nfor n in range(50): s.send(b'x'*n or b'y'); exactly(s, n or 1)"
     run = run_program(socktrace, tmp_path / "echo.sock", source)
     log = tmp_path / "strace.log"
@@ -240,3 +246,46 @@ def test_the_number_of_reads_and_writes_is_that_of_strace(socktrace: Socktrace, 
             pytest.skip("strace is not installed")
     calls = [line for line in log.read_text().splitlines() if "sendto(" in line or "recvfrom(" in line]
     assert len(run.of(Data)) == len(calls)
+
+
+def test_a_connection_that_was_inherited_from_before(socktrace: Socktrace, tmp_path: Path) -> None:
+    """The shell opened it, and the command found it on a descriptor: shown from its next request on."""
+    path = tmp_path / "echo.sock"
+    opener = (
+        "import os, socket, sys; s=socket.socket(socket.AF_UNIX); s.connect(sys.argv[1]); os.dup2(s.fileno(), 9);"
+        "os.execv(sys.executable, [sys.executable, *sys.argv[2:]])"
+    )
+    client = "import os; os.write(9, b'GET /x HTTP/1.1\\r\\n\\r\\n'); os.read(9, 100)"
+    recording = tmp_path / "run.jsonl"
+    with echo_server(path):
+        traced = ["-m", "tracer", "-q", "-w", str(recording), "--socket", str(path), sys.executable, "-c", client]
+        argv = [sys.executable, "-c", opener, str(path), *traced]
+        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        done = subprocess.run(argv, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    run = Run(done, recording)
+    assert [(event.midway, event.fd) for event in run.of(Connect)] == [(True, 9)]
+    assert run.streams == [(b"GET /x HTTP/1.1\r\n\r\n",) * 2]
+
+
+def test_a_glob_names_sockets(socktrace: Socktrace, tmp_path: Path) -> None:
+    path = tmp_path / "my-daemon-7.sock"
+    source = f"import socket; s=socket.socket(socket.AF_UNIX); s.connect({str(path)!r}); s.send(b'x'); s.recv(1)"
+    with echo_server(path):
+        run = socktrace(sys.executable, "-c", source, options=("-q", "--socket", f"{tmp_path}/my-*.sock"))
+    assert run.streams == [(b"x", b"x")]
+
+
+def test_a_signals_sender_is_told_as_without_us(socktrace: Socktrace, tmp_path: Path) -> None:
+    source = (
+        "libc=ctypes.CDLL(None); seen=[]\n"
+        "class Action(ctypes.Structure): _fields_=[('f',ctypes.c_void_p),('flags',ctypes.c_byte*200)]\n"
+        "H=ctypes.CFUNCTYPE(None, ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p)\n"
+        "h=H(lambda n,info,c: seen.append(ctypes.cast(info, ctypes.POINTER(ctypes.c_int))[4]))\n"
+        "a=Action(); a.f=ctypes.cast(h, ctypes.c_void_p).value; ctypes.memset(ctypes.addressof(a)+8, 0, 200)\n"
+        "ctypes.c_int.from_address(ctypes.addressof(a)+8+128).value=4\n"
+        "assert libc.sigaction(10, ctypes.byref(a), None)==0\n"
+        "p=os.fork()\n"
+        "if p==0: os.kill(os.getppid(), 10); os._exit(0)\n"
+        "os.waitpid(p,0); time.sleep(0.1); print(seen==[p])"
+    )
+    assert run_program(socktrace, tmp_path / "echo.sock", source).stdout == "True\n"

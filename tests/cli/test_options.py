@@ -209,3 +209,32 @@ def test_a_reader_that_goes_away_is_no_failure() -> None:
     process.stdout.close()
     assert process.stderr.read() == b""
     assert process.wait(20) in (0, -13)
+
+
+OPERATIONS = {
+    "ps": ["SystemPingHead", "ContainerList"],
+    "version": ["SystemPingHead", "SystemVersion"],
+    "info": ["SystemPingHead", "SystemInfo"],
+    "images": ["SystemPingHead", "ImageList"],
+    "run --rm --network none demo echo hi": [
+        "SystemPingHead",
+        "ContainerCreate",
+        "ContainerAttach",
+        "ContainerWait",
+        "ContainerStart",
+    ],
+    "create --name op --network none demo echo hi": ["SystemPingHead", "ContainerCreate"],
+    "start op": ["SystemPingHead", "ContainerStart"],
+    "wait op": ["SystemPingHead", "ContainerWait"],
+    "inspect op": ["SystemPingHead", "ContainerInspect"],
+    "logs op": ["SystemPingHead", "ContainerInspect", "ContainerLogs"],
+    "rm op": ["SystemPingHead", "ContainerDelete"],
+}
+
+
+def test_each_docker_command_is_its_calls(socktrace: Socktrace, daemon: Daemon) -> None:
+    for command, operations in OPERATIONS.items():
+        found = socktrace.exchanges("docker", *command.split(), env=daemon.environment)
+        assert [item["operation"] for item in found] == operations, command
+        assert [item["failure"] for item in found] == [None] * len(found)
+        assert all(item["response"]["status"] < 400 for item in found)

@@ -27,6 +27,7 @@ PASSING = {errno.EAGAIN, errno.EINTR, errno.EBADF, errno.EFAULT, errno.EINVAL, *
 
 SHUTDOWNS = ("rd", "wr", "rdwr")
 SOCKADDR_MAX = 128
+IGNORED_KEPT = 100
 LOW = 3
 """Descriptors below this are the ones whose reads and writes the filter lets pass."""
 
@@ -103,11 +104,7 @@ class Follower:
     def executed(self, thread: Thread) -> None:
         """The process of `thread` runs a new program, with descriptors marked close-on-exec gone."""
         pid = thread.process.pid
-        argv = processes.argv(pid)
-        exe = processes.exe(pid) or (argv[0] if argv else "?")
-        self.events.append(Exec(t=self._now(), pid=pid, tid=thread.tid, exe=exe, argv=argv))
-        for endpoint in self._endpoints_of(argv, processes.environment(pid)):
-            self._follow.add(endpoint)
+        exe = self._new_program(thread)
         if processes.is_32_bit(pid):
             self._note(f"process {pid} ({exe}) is a 32-bit program: its connections are not followed")
         if processes.lost_privilege(pid):
@@ -117,6 +114,16 @@ class Follower:
             )
         self._close_dropped(pid, thread.tid)
 
+    def _new_program(self, thread: Thread) -> str:
+        """Tell what runs now, and follow the daemons that its command line and environment name."""
+        pid = thread.process.pid
+        argv = processes.argv(pid)
+        exe = processes.exe(pid) or (argv[0] if argv else "?")
+        self.events.append(Exec(t=self._now(), pid=pid, tid=thread.tid, exe=exe, argv=argv))
+        for endpoint in self._endpoints_of(argv, processes.environment(pid)):
+            self._follow.add(endpoint)
+        return exe
+
     def exited(self, pid: int, status: int | None, killed_by: int | None) -> None:
         """A process ended; the connections that it alone held are closed."""
         self._processes.pop(pid, None)
@@ -124,14 +131,17 @@ class Follower:
         self.events.append(Exit(t=self._now(), pid=pid, status=status, signal=killed_by))
 
     def attached(self, thread: Thread) -> None:
-        """Take the connections that a process had before we came; each is told with its peer."""
+        """A process came under the tracer while it was running its program."""
+        self._new_program(thread)
+        self.adopt_connections(thread)
+
+    def adopt_connections(self, thread: Thread) -> None:
+        """Take the followed connections that a process had before we came; each is told with its peer."""
         pid = thread.process.pid
-        argv = processes.argv(pid)
-        self.events.append(Exec(t=self._now(), pid=pid, tid=pid, exe=processes.exe(pid) or "?", argv=argv))
-        for endpoint in self._endpoints_of(argv, processes.environment(pid)):
-            self._follow.add(endpoint)
-        paths = processes.unix_paths(pid)
+        paths: dict[int, str] | None = None
         for fd, inode in processes.sockets(pid).items():
+            if paths is None:
+                paths = processes.unix_paths(pid)
             other = peer.paired_inode(inode)
             path = paths.get(other) if other is not None else None
             if path is None or inode in self._connections.open:
@@ -151,11 +161,19 @@ class Follower:
             return handler(thread, spec, arguments)
         if spec.shape == "file":
             return self._enter_file(thread, spec, arguments)
+        if spec.name == "sendmsg" and self._connections.open:
+            self._note_passed_on(thread, arguments)
         fd = signed(arguments[spec.fd_argument])
         connection = self._connections.of(thread, fd)
         if connection is None:
             return None
         return Call(spec, arguments, fd, connection)
+
+    def _note_passed_on(self, thread: Thread, arguments: tuple[int, ...]) -> None:
+        for fd in memory.passed_descriptors(thread.tid, arguments[1]):
+            connection = self._connections.of(thread, fd)
+            if connection is not None:
+                connection.in_flight = True
 
     def leave(self, thread: Thread, call: Call, result: int) -> None:
         """The call ended with `result`, a value or a negative errno."""
@@ -307,7 +325,8 @@ class Follower:
         if address is None or number in RESTARTS or number in (errno.EISCONN, errno.EALREADY):
             return
         if not self._follow.wants(address):
-            self.ignored[address.text] = None
+            if len(self.ignored) < IGNORED_KEPT:
+                self.ignored[address.text] = None
             return
         self.connected = True
         if number in (0, errno.EINPROGRESS):

@@ -244,11 +244,14 @@ class StopLoop:
         leader.files = Files()
         leader.call = None
         leader.entered = process.every  # its exit stop is still to come
-        if leader.tid == self._root and not self.root_executed:
+        is_first = leader.tid == self._root and not self.root_executed
+        if is_first:
             self.root_executed = True
             process.every = self.on_root_exec()
             leader.entered = process.every
         self._follower.executed(leader)
+        if is_first:
+            self._follower.adopt_connections(leader)
 
     def _ended(self, tid: int, status: int) -> None:
         self._early.pop(tid, None)

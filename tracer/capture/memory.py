@@ -67,6 +67,9 @@ def _read_mem_file(pid: int, address: int, size: int) -> bytes:
 
 _IOVEC = struct.Struct("=QQ")
 _MSGHDR = struct.Struct("=QI4xQQQQi4x")  # name, namelen, iov, iovlen, control, controllen, flags
+_CMSGHDR = struct.Struct("=Qii")
+SOL_SOCKET, SCM_RIGHTS = 1, 1
+CONTROL_MAX = 4096
 _MMSGHDR_SIZE = _MSGHDR.size + 8
 IOV_MAX = 1024
 
@@ -99,6 +102,26 @@ def has_control_data(pid: int, header: int) -> bool:
     """Whether a struct msghdr came back with ancillary data, which may hold descriptors (SCM_RIGHTS)."""
     raw = read(pid, header, _MSGHDR.size)
     return len(raw) == _MSGHDR.size and _MSGHDR.unpack(raw)[5] > 0
+
+
+def passed_descriptors(pid: int, header: int) -> list[int]:
+    """The descriptors that a struct msghdr passes on (SCM_RIGHTS; cmsg(3), unix(7))."""
+    raw = read(pid, header, _MSGHDR.size)
+    if len(raw) < _MSGHDR.size:
+        return []
+    control, length = _MSGHDR.unpack(raw)[4:6]
+    data = read(pid, control, min(length, CONTROL_MAX)) if control else b""
+    found: list[int] = []
+    at = 0
+    while at + _CMSGHDR.size <= len(data):
+        size, level, kind = _CMSGHDR.unpack_from(data, at)
+        if size < _CMSGHDR.size:
+            break
+        if (level, kind) == (SOL_SOCKET, SCM_RIGHTS):
+            body = data[at + _CMSGHDR.size : at + size]
+            found += [fd for (fd,) in struct.iter_unpack("=i", body[: len(body) // 4 * 4])]
+        at += (size + 7) & ~7
+    return found
 
 
 def messages(pid: int, headers: int, count: int) -> Iterator[tuple[int, bytes]]:

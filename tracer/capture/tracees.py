@@ -18,7 +18,7 @@ from tracer.events import Family
 class Connection:
     """A followed connection: its number, its socket and the processes that may hold a descriptor of it."""
 
-    __slots__ = ("address", "ended", "family", "heard", "holders", "inode", "number", "peer_pid")
+    __slots__ = ("address", "ended", "family", "heard", "holders", "in_flight", "inode", "number", "peer_pid")
 
     def __init__(self, number: int, inode: int, family: Family, address: str) -> None:
         self.number = number
@@ -26,6 +26,8 @@ class Connection:
         self.family = family
         self.address = address
         self.holders: set[int] = set()
+        self.in_flight = False
+        """A descriptor was sent to a process that has not used it yet; until then no process may hold one."""
         self.peer_pid: int | None = None
         self.heard = False
         """Bytes came in, so the daemon has accepted."""
@@ -117,8 +119,9 @@ class Connections:
         inode = processes.socket_inode(thread.tid, fd)
         connection = self.open.get(inode) if inode is not None else None
         known[fd] = connection
-        if connection is not None:
+        if connection is not None and thread.process.pid not in connection.holders:
             connection.holders.add(thread.process.pid)
+            connection.in_flight = False
         return connection
 
     def forked(self, parent: int, child: int) -> None:
@@ -145,4 +148,4 @@ class Connections:
         if not held:  # it may have been passed to a process that has not touched it yet
             held = {other for other in alive if processes.holds_socket(other, connection.inode)}
         connection.holders = held
-        return bool(held)
+        return bool(held) or connection.in_flight
