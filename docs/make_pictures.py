@@ -22,7 +22,7 @@ def main() -> None:
     for name, (recording, width) in PICTURES.items():
         console = Console(file=io.StringIO(), record=True, width=width, force_terminal=True, _environ={})
         for piece in Timeline().render(in_order(assemble(read(str(FIXTURES / f"{recording}.jsonl"))))):
-            console.print(piece, highlight=False, markup=False)
+            console.print(piece, highlight=False, markup=False, soft_wrap=True)
         console.save_svg(str(DOCS / f"{name}.svg"), title="socktrace", theme=DIMMED_MONOKAI, unique_id=name)
 
 

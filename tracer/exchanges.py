@@ -32,6 +32,7 @@ from tracer.wire.bodies import EMPTY, Body, BodyReader
 from tracer.wire.connection import HttpConnection, Step, Upgraded
 from tracer.wire.http1 import Body as BodyPiece
 from tracer.wire.http1 import Broken, Complete, Head, Headers, Opaque, Trailers
+from tracer.wire.streams import Stream, StreamReader
 
 
 class Party(Struct):
@@ -96,14 +97,6 @@ class Timing(Struct):
         return None if self.sent is None or self.done is None else max(0.0, self.done - self.sent)
 
 
-class Stream(Struct):
-    """What flowed after a change of protocol: byte counts per direction."""
-
-    kind: str = "raw"
-    bytes_out: int = 0
-    bytes_in: int = 0
-
-
 class Exchange(Struct):
     """A request and its response. Either may be missing; then `failure` is a sentence that says why."""
 
@@ -149,6 +142,7 @@ class _Pending:
         self.exchange = exchange
         self.request: _Side | None = None
         self.response: _Side | None = None
+        self.stream: StreamReader | None = None
         self.broken: str | None = None
         self.start: dict[Direction, int] = {"out": 0}
         """Where its bytes begin in each direction's stream."""
@@ -165,6 +159,7 @@ class _Pending:
         exchange = self.exchange
         exchange.request = self.request.message() if self.request else None
         exchange.response = self.response.message() if self.response else None
+        exchange.stream = self.stream.finish() if self.stream else None
         answered = exchange.response is not None and exchange.response.complete
         exchange.failure = self.broken or (None if answered else failure)
         return exchange
@@ -297,17 +292,17 @@ class _Conversation:
 
     def _upgraded(self, pending: _Pending, upgraded: Upgraded) -> None:
         pending.exchange.upgrade = upgraded.protocol
-        pending.exchange.stream = Stream()
+        media_type = pending.response.head.value("content-type") if pending.response else None
+        pending.stream = StreamReader(upgraded.protocol, media_type or "")
         pending.end.clear()
 
     def _opaque(self, pending: _Pending, direction: Direction, opaque: Opaque) -> None:
-        stream = pending.exchange.stream
-        if stream is None:
+        if pending.stream is None:
             return
         if direction == "out":
-            stream.bytes_out += len(opaque.data)
+            pending.stream.sent(opaque.data)
         else:
-            stream.bytes_in += len(opaque.data)
+            pending.stream.received(opaque.data)
 
     def _carry(self, pending: _Pending, event: Data, start: int, shared: int) -> None:
         """Note the syscall, with as many of its bytes from offset `shared` on as belong to this exchange."""

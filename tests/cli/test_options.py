@@ -238,3 +238,12 @@ def test_each_docker_command_is_its_calls(socktrace: Socktrace, daemon: Daemon) 
         assert [item["operation"] for item in found] == operations, command
         assert [item["failure"] for item in found] == [None] * len(found)
         assert all(item["response"]["status"] < 400 for item in found)
+
+
+def test_the_output_of_a_container_is_told_from_its_errors(socktrace: Socktrace, daemon: Daemon) -> None:
+    command = ["docker", "run", "--rm", "--network", "none", "demo", "sh", "-c", "echo out; echo error >&2"]
+    found = socktrace.exchanges(*command, env=daemon.environment)
+    (attach,) = [item for item in found if item["operation"] == "ContainerAttach"]
+    assert attach["upgrade"] == "tcp"
+    assert attach["stream"]["kind"] == "multiplexed"
+    assert (attach["stream"]["stdin"], attach["stream"]["stdout"], attach["stream"]["stderr"]) == (0, 4, 6)

@@ -33,7 +33,7 @@ def timeline(name: str, width: int, verbosity: int, symbols: Symbols = UNICODE, 
     )
     items = in_order(assemble(read(str(FIXTURES / f"{name}.jsonl")), keep_pieces=verbosity >= 3))
     for piece in Timeline(verbosity, symbols).render(items):
-        console.print(piece, highlight=False, markup=False)
+        console.print(piece, highlight=False, markup=False, soft_wrap=True)
     return out.getvalue()
 
 

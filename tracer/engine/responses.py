@@ -44,11 +44,17 @@ def _error(body: Body) -> str | None:
 
 def _upgraded(exchange: Exchange) -> str:
     stream = exchange.stream
-    sent, received = (stream.bytes_out, stream.bytes_in) if stream else (0, 0)
-    flow = f"{sent:,} B sent, {received:,} B received"
-    if exchange.upgrade == "tcp":
-        return f"no longer HTTP: the connection is a raw stream now, {flow}"
-    return f"no longer HTTP/1.1: the connection speaks {exchange.upgrade} now, {flow}"
+    if stream is None or stream.kind == "opaque":
+        sent, received = (stream.bytes_out, stream.bytes_in) if stream else (0, 0)
+        return f"no longer HTTP/1.1: the connection speaks {exchange.upgrade}; {sent:,} B sent, {received:,} B received"
+    parts = [f"{stream.bytes_out:,} B of stdin"] if stream.bytes_out else []
+    if stream.kind == "raw":
+        parts.append(f"{stream.stdout:,} B of a terminal's output")
+    else:
+        parts += [
+            f"{size:,} B of {name}" for name, size in (("stdout", stream.stdout), ("stderr", stream.stderr)) if size
+        ]
+    return f"no longer HTTP, the connection is a stream now: {', '.join(parts) or 'nothing flowed'}"
 
 
 def _by_kind(body: Body) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from typing import Any
 
 from rich.console import RenderableType
 from rich.text import Text
@@ -13,6 +14,7 @@ from tracer.engine.names import size
 from tracer.exchanges import Call, Exchange, Message
 from tracer.views.style import QUIET, Indented, visible
 from tracer.wire.bodies import Body
+from tracer.wire.streams import Stream
 
 
 def headers(exchange: Exchange, meaning: Meaning, indent: int, *, bodies: bool) -> Iterator[RenderableType]:
@@ -29,6 +31,25 @@ def headers(exchange: Exchange, meaning: Meaning, indent: int, *, bodies: bool) 
         head = exchange.response.head
         yield _line("<", f"HTTP/{head.version} {head.status} {head.reason}", indent)
         yield from _message(exchange.response, "<", indent, bodies=bodies)
+    if bodies and exchange.stream is not None:
+        for text in stream_lines(exchange.stream):
+            yield Indented(Text(visible(text)), indent + 2)
+
+
+def stream_lines(stream: Stream) -> Iterator[str]:
+    """What a hijacked connection carried from the daemon."""
+    if stream.kind == "multiplexed":
+        yield from _frame_lines(stream.preview)
+        if stream.guessed:
+            yield "(told apart by the look of the frames: before API 1.42 the media type does not say)"
+    elif stream.kind == "raw":
+        yield from str(stream.preview).splitlines()
+
+
+def _frame_lines(frames: list[dict[str, Any]]) -> Iterator[str]:
+    for frame in frames:
+        for line in frame["text"].splitlines() or [""]:
+            yield f"{frame['stream']}: {line}"
 
 
 def _message(message: Message, sign: str, indent: int, *, bodies: bool) -> Iterator[RenderableType]:
@@ -65,9 +86,7 @@ def body_lines(body: Body) -> Iterator[str]:
         for member in body.preview:
             yield f"{member['mode']} {member['size']:>12,} {member['type']:<8} {member['name']}"
     elif body.kind == "multiplexed":
-        for frame in body.preview:
-            for line in frame["text"].splitlines() or [""]:
-                yield f"{frame['stream']}: {line}"
+        yield from _frame_lines(body.preview)
     elif body.kind == "binary":
         yield " ".join(body.preview[at : at + 4] for at in range(0, len(body.preview), 4))
     else:

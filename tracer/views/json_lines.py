@@ -71,4 +71,7 @@ def _stream(exchange: Exchange) -> dict[str, Any] | None:
     stream = exchange.stream
     if stream is None:
         return None
-    return {"kind": stream.kind, "bytes_out": stream.bytes_out, "bytes_in": stream.bytes_in}
+    if stream.kind == "opaque":
+        return {"kind": stream.kind, "bytes_out": stream.bytes_out, "bytes_in": stream.bytes_in}
+    told = {"kind": stream.kind, "stdin": stream.bytes_out, "stdout": stream.stdout, "stderr": stream.stderr}
+    return {**told, "guessed": stream.guessed, "preview": stream.preview}

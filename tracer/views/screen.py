@@ -37,7 +37,7 @@ class Screen:
 
     def show(self, piece: RenderableType) -> None:
         """Print a renderable."""
-        self._console.print(piece, highlight=False, markup=False, emoji=False)
+        self._console.print(piece, highlight=False, markup=False, emoji=False, soft_wrap=True)
 
     def write_line(self, line: str) -> None:
         """Print a line as it is, however long."""

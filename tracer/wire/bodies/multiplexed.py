@@ -27,6 +27,14 @@ class MultiplexedView:
         self._kept = 0
         self._count = 0
         self._cut = False
+        self._odd = False
+        self.totals = dict.fromkeys(STREAMS, 0)
+        """Payload bytes of each stream."""
+
+    @property
+    def well_formed(self) -> bool:
+        """Every header so far was one, and the last frame is complete."""
+        return not self._odd and not self._header and self._left == 0
 
     def feed(self, data: bytes) -> None:
         """More of the body."""
@@ -42,10 +50,13 @@ class MultiplexedView:
             piece = data[at : at + self._left]
             at += len(piece)
             self._left -= len(piece)
+            if self._stream < len(STREAMS):
+                self.totals[STREAMS[self._stream]] += len(piece)
             self._keep(piece)
 
     def _begin_frame(self) -> None:
         self._stream = self._header[0]
+        self._odd = self._odd or self._stream >= len(STREAMS) or self._header[1:4] != b"\0\0\0"
         self._left = int.from_bytes(self._header[4:], "big")
         self._header = b""
         self._count += 1

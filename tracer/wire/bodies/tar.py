@@ -6,8 +6,10 @@ a file and we are pushed.
 
 from __future__ import annotations
 
-import tarfile
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tarfile import TarInfo
 
 BLOCK = 512
 KEPT = 1000
@@ -17,18 +19,23 @@ MAX_EXTRA = 1 << 20
 """Longest name record that is read."""
 
 TYPES = {
-    tarfile.REGTYPE: "file",
-    tarfile.AREGTYPE: "file",
-    tarfile.CONTTYPE: "file",
-    tarfile.GNUTYPE_SPARSE: "file",
-    tarfile.DIRTYPE: "dir",
-    tarfile.SYMTYPE: "symlink",
-    tarfile.LNKTYPE: "hardlink",
-    tarfile.CHRTYPE: "char",
-    tarfile.BLKTYPE: "block",
-    tarfile.FIFOTYPE: "fifo",
+    b"0": "file",
+    b"\0": "file",
+    b"7": "file",
+    b"S": "file",
+    b"5": "dir",
+    b"2": "symlink",
+    b"1": "hardlink",
+    b"3": "char",
+    b"4": "block",
+    b"6": "fifo",
 }
-EXTRA = (tarfile.XHDTYPE, tarfile.SOLARIS_XHDTYPE, tarfile.GNUTYPE_LONGNAME)
+"""typeflag of a header (tar(5)); `S` is GNU's sparse file."""
+
+LONG_NAME, LONG_LINK = b"L", b"K"
+PAX_LOCAL, PAX_LOCAL_SUN, PAX_GLOBAL = b"x", b"X", b"g"
+EXTRA = (PAX_LOCAL, PAX_LOCAL_SUN, LONG_NAME)
+"""Records whose data describe the member that follows."""
 
 
 class TarView:
@@ -66,6 +73,8 @@ class TarView:
         block = bytes(self._pending[:BLOCK])
         del self._pending[:BLOCK]
         if block.count(0) < BLOCK:
+            import tarfile  # only where an archive flows: it costs several milliseconds
+
             try:
                 self._header(tarfile.TarInfo.frombuf(block, "utf-8", "replace"))
             except tarfile.HeaderError:
@@ -73,12 +82,12 @@ class TarView:
                 return False
         return self._skip_data()
 
-    def _header(self, info: tarfile.TarInfo) -> None:
+    def _header(self, info: TarInfo) -> None:
         padded = -(-info.size // BLOCK) * BLOCK
         if info.type in EXTRA and info.size <= MAX_EXTRA:
             self._extra, self._extra_size = info.type, info.size
             return
-        if info.type in (tarfile.XGLTYPE, tarfile.GNUTYPE_LONGLINK):
+        if info.type in (PAX_GLOBAL, LONG_LINK):
             self._skip = padded
             return
         has_data = info.isreg() or info.type not in TYPES
@@ -103,7 +112,7 @@ class TarView:
             return False
         data = bytes(self._pending[: self._extra_size])
         del self._pending[:padded]
-        if self._extra == tarfile.GNUTYPE_LONGNAME:
+        if self._extra == LONG_NAME:
             self._name = data.rstrip(b"\0").decode("utf-8", "replace")
         else:
             self._pax(data)
