@@ -7,6 +7,7 @@ import shutil
 import stat
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -182,3 +183,45 @@ def test_where_ptrace_is_forbidden_one_sentence_says_what_to_do(tmp_path: Path) 
     assert "--cap-add SYS_PTRACE" in done.stderr
     assert len(done.stderr.splitlines()) == 1
     assert not (tmp_path / "ran").exists()
+
+
+def _python_for_everybody() -> list[str]:
+    """A Python that a user without rights may run, with what socktrace needs."""
+    setpriv = shutil.which("setpriv")
+    if setpriv is None or os.geteuid() != 0:
+        pytest.skip("needs root and setpriv")
+    as_nobody = [
+        setpriv,
+        "--reuid=65534",
+        "--regid=65534",
+        "--clear-groups",
+        "env",
+        f"PYTHONPATH={SEARCH}",
+        "HOME=/tmp",
+    ]
+    for python in (sys.executable, "/usr/bin/python3"):
+        probe = [*as_nobody, python, "-c", "import msgspec, ptrace, rich, tracer"]
+        if subprocess.run(probe, capture_output=True, check=False).returncode == 0:
+            return [*as_nobody, python]
+    pytest.skip("no Python here that another user may run")
+
+
+SEARCH = os.pathsep.join([str(ROOT), *(path for path in sys.path if path.endswith("site-packages"))])
+
+
+@pytest.mark.parametrize("permitted", [True, False])
+def test_an_ordinary_user(permitted: bool, tmp_path: Path) -> None:
+    """In the docker group, or not."""
+    python = _python_for_everybody()
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        os.chmod(folder, 0o777)
+        path, recording = Path(folder, "docker.sock"), Path(folder, "run.jsonl")
+        client = "import socket,sys; s=socket.socket(socket.AF_UNIX); s.connect(sys.argv[1]); s.send(b'x'); s.recv(1)"
+        with echo_server(path):
+            path.chmod(0o666 if permitted else 0o600)
+            argv = [*python, "-m", "tracer", "-w", str(recording), python[-1], "-c", client, str(path)]
+            done = subprocess.run(argv, capture_output=True, text=True, timeout=60, cwd="/", check=False)
+        run = Run(done, recording)
+        assert [event.error for event in run.of(Connect)] == [None if permitted else "EACCES"]
+        assert ("usermod -aG docker" in done.stderr) == (not permitted)
+        assert run.streams == ([(b"x", b"x")] if permitted else [])

@@ -289,3 +289,14 @@ def test_a_signals_sender_is_told_as_without_us(socktrace: Socktrace, tmp_path: 
         "os.waitpid(p,0); time.sleep(0.1); print(seen==[p])"
     )
     assert run_program(socktrace, tmp_path / "echo.sock", source).stdout == "True\n"
+
+
+def test_a_socketpair_is_one_connection_when_every_socket_is_followed(socktrace: Socktrace) -> None:
+    source = (
+        "import os, socket; a,b=socket.socketpair()\n"
+        "if os.fork()==0: b.sendall(b.recv(5)[::-1]); os._exit(0)\n"
+        "a.sendall(b'hello'); print(a.recv(5)); os.wait()"
+    )
+    run = socktrace(sys.executable, "-c", source, options=("-q", "--all-sockets"))
+    assert run.streams == [(b"hello", b"olleh")]
+    assert run.of(Connect)[0].address == "(socketpair)"

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.runs import Socktrace
-from tracer.events import Connect, Failed
+from tracer.events import Connect, Data, Failed
 
 ECHO = "s.sendall(b'hello'); s.recv(5, socket.MSG_WAITALL)"
 
@@ -45,6 +45,27 @@ def test_docker_host_is_followed(socktrace: Socktrace, port: int) -> None:
     environment = {**os.environ, "DOCKER_HOST": f"tcp://127.0.0.1:{port}"}
     assert socktrace(sys.executable, "-c", code, env=environment).streams == [(b"hello", b"hello")]
     assert socktrace(sys.executable, "-c", code).streams == []
+
+
+def test_bytes_that_the_program_throws_away_are_counted(socktrace: Socktrace, port: int) -> None:
+    """MSG_TRUNC on TCP discards: tcp(7). There is nothing to be read in the program's memory."""
+    code = (
+        f"import socket; s=socket.create_connection(('127.0.0.1', {port})); s.sendall(b'hello'); "
+        "s.recv(1, socket.MSG_PEEK); import time; time.sleep(0.2); s.recv(5, socket.MSG_TRUNC)"
+    )
+    run = socktrace(sys.executable, "-c", code, options=("-q", "--all-sockets"))
+    received = [event for event in run.of(Data) if event.dir == "in"]
+    assert [(event.size, event.payload) for event in received] == [(5, None)]
+
+
+def test_a_non_blocking_connect_that_goes_through(socktrace: Socktrace, port: int) -> None:
+    code = (
+        "import select, socket; s=socket.socket(); s.setblocking(False); "
+        f"s.connect_ex(('127.0.0.1', {port})); select.select([], [s], [], 5); s.setblocking(True); {ECHO}"
+    )
+    run = socktrace(sys.executable, "-c", code, options=("-q", "--all-sockets"))
+    assert run.streams == [(b"hello", b"hello")]
+    assert [event.error for event in run.of(Connect)] == [None]
 
 
 def test_a_non_blocking_connect_that_is_refused(socktrace: Socktrace) -> None:

@@ -60,6 +60,10 @@ def _link(path: str, otherwise: str) -> str:
         return otherwise
 
 
+SOCKETPAIR = "(socketpair)"
+"""What stands in the place of an address for sockets that were made in pairs."""
+
+
 class Follow:
     """The addresses whose connections are captured: paths and globs of Unix sockets, `host:port`, or every one."""
 
@@ -75,6 +79,11 @@ class Follow:
         self._patterns.add(address)
         if address.startswith("/"):
             self._real.add(os.path.realpath(address))
+
+    @property
+    def everything(self) -> bool:
+        """Whether every stream socket is followed, also those that have no address."""
+        return self._everything
 
     def wants(self, address: Address) -> bool:
         """Whether a connection to `address` is to be captured."""

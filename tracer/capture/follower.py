@@ -14,8 +14,8 @@ import stat
 from collections.abc import Callable, Iterable
 
 from tracer.capture import memory, peer, processes
-from tracer.capture.addresses import Address, Follow, parse
-from tracer.capture.syscalls import CLONE_FILES, MSG_PEEK, MSG_TRUNC, Spec
+from tracer.capture.addresses import SOCKETPAIR, Address, Follow, parse
+from tracer.capture.syscalls import CLONE_FILES, MSG_PEEK, MSG_TRUNC, SOCK_STREAM, SOCK_TYPE_MASK, Spec
 from tracer.capture.tracees import Call, Connection, Connections, Files, Process, Thread
 from tracer.events import Close, Connect, Data, Event, Exec, Exit, Failed, Fork, Note, Peer, PeerFound, Shutdown
 
@@ -72,6 +72,7 @@ class Follower:
             "dup": self._enter_on_socket,
             "fcntl": self._enter_on_socket,
             "unshare": self._enter_always,
+            "socketpair": self._enter_always,
             "io_uring_setup": self._enter_always,
         }
         self._leave = {
@@ -85,6 +86,7 @@ class Follower:
             "shutdown": self._leave_shutdown,
             "getsockopt": self._leave_getsockopt,
             "unshare": self._leave_unshare,
+            "socketpair": self._leave_socketpair,
             "io_uring_setup": self._leave_io_uring,
         }
 
@@ -333,6 +335,15 @@ class Follower:
             self._connected(thread, call.fd, address)
         else:
             self._connect_event(thread, call.fd, address, self._connections.next_number(), number)
+
+    def _leave_socketpair(self, thread: Thread, call: Call, result: int) -> None:
+        """With every socket followed: one connection, seen from the first of the two descriptors."""
+        is_stream = call.arguments[1] & SOCK_TYPE_MASK == SOCK_STREAM
+        fd = memory.c_int(thread.tid, call.arguments[3])
+        if result == 0 and is_stream and fd is not None and self._follow.everything:
+            thread.files.forget(fd)
+            self.connected = True
+            self._connected(thread, fd, Address("unix", SOCKETPAIR))
 
     def _connected(self, thread: Thread, fd: int, address: Address, *, midway: bool = False) -> None:
         inode = processes.socket_inode(thread.tid, fd)

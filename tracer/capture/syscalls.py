@@ -39,6 +39,7 @@ filter's help and stops at every syscall (see `descriptors`)."""
 
 F_DUPFD, F_DUPFD_CLOEXEC = 0, 1030
 SOL_SOCKET, SO_ERROR = 1, 4
+SOCK_STREAM, SOCK_TYPE_MASK = 1, 0xF
 MSG_PEEK, MSG_TRUNC = 0x02, 0x20
 CLONE_FILES = 0x400
 
@@ -59,6 +60,7 @@ SPECS = (
     Spec("sendfile", "out", "file"),
     Spec("splice", "in", "file"),
     Spec("connect"),
+    Spec("socketpair"),
     Spec("shutdown"),
     Spec("getsockopt", guards=(Guard(1, "in", (SOL_SOCKET,)), Guard(2, "in", (SO_ERROR,)))),
     Spec("dup"),

@@ -13,7 +13,7 @@ UNIX_ADVICE = {
         "Or do DOCKER_HOST or the docker context point to the wrong place?"
     ),
     "EACCES": (
-        "Permission denied: your user may not write to the socket. Become a member of the socket's group "
+        "Your user may not write to the socket. Become a member of the socket's group "
         "(sudo usermod -aG docker $USER, then log in again), or use sudo socktrace"
     ),
     "ECONNREFUSED": (
