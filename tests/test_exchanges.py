@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tracer.events import Close, Connect, Data, End, Event, Failed
+from tracer.events import Close, Connect, Data, Direction, End, Event, Failed
 from tracer.exchanges import Exchange, assemble, in_order
 from tracer.recording.reader import read
 
@@ -17,9 +17,9 @@ CLOSE = Close(t=9.0, conn=1, pid=7, tid=7)
 END = End(t=9.5)
 
 
-def data(dir: str, payload: bytes, t: float = 1.0, conn: int = 1, syscall: str = "read") -> Event:
+def data(dir: Direction, payload: bytes, t: float = 1.0, conn: int = 1, syscall: str = "read") -> Event:
     size = len(payload)
-    return Data(t=t, conn=conn, pid=7, tid=7, fd=3, syscall=syscall, dir=dir, size=size, payload=payload)  # type: ignore[arg-type]
+    return Data(t=t, conn=conn, pid=7, tid=7, fd=3, syscall=syscall, dir=dir, size=size, payload=payload)
 
 
 def exchanges(*events: Event) -> list[Exchange]:

@@ -15,7 +15,7 @@ import pytest
 
 from tests.capture.programs import PRELUDE, echo_server
 from tests.runs import COMMAND, ROOT, Run, Socktrace
-from tracer.events import Connect, Data, Event
+from tracer.events import Connect, Data, Direction, Event
 from tracer.exchanges import Exchange, assemble
 from tracer.recording.reader import read
 
@@ -152,9 +152,9 @@ def test_a_program_that_is_traced_already(socktrace: Socktrace) -> None:
 
 
 def test_a_connection_seen_from_the_middle_begins_with_its_next_request() -> None:
-    def data(dir: str, payload: bytes) -> Event:
+    def data(dir: Direction, payload: bytes) -> Event:
         size = len(payload)
-        return Data(t=1.0, conn=1, pid=1, tid=1, fd=3, syscall="x", dir=dir, size=size, payload=payload)  # type: ignore[arg-type]
+        return Data(t=1.0, conn=1, pid=1, tid=1, fd=3, syscall="x", dir=dir, size=size, payload=payload)
 
     connect = Connect(t=0.0, conn=1, pid=1, tid=1, fd=3, family="unix", address="/s", midway=True)
     events = [

@@ -8,14 +8,11 @@ since the thread is resumed right after.
 from __future__ import annotations
 
 import errno
-import os
-import signal
-import stat
 from collections.abc import Callable, Iterable
 
-from tracer.capture import memory, peer, processes
+from tracer.capture import memory, peer, processes, transfers
 from tracer.capture.addresses import SOCKETPAIR, Address, Follow, parse
-from tracer.capture.syscalls import CLONE_FILES, MSG_PEEK, MSG_TRUNC, SOCK_STREAM, SOCK_TYPE_MASK, Spec
+from tracer.capture.syscalls import CLONE_FILES, MSG_PEEK, SOCK_STREAM, SOCK_TYPE_MASK, Spec, signed
 from tracer.capture.tracees import Call, Connection, Connections, Files, Process, Thread
 from tracer.events import Close, Connect, Data, Event, Exec, Exit, Failed, Fork, Note, Peer, PeerFound, Shutdown
 
@@ -30,12 +27,6 @@ SOCKADDR_MAX = 128
 IGNORED_KEPT = 100
 LOW = 3
 """Descriptors below this are the ones whose reads and writes the filter lets pass."""
-
-
-def signed(value: int) -> int:
-    """The int that a register's low 32 bits hold."""
-    value &= 0xFFFFFFFF
-    return value - (1 << 32) if value >> 31 else value
 
 
 class Follower:
@@ -208,31 +199,14 @@ class Follower:
             return
         if spec.shape == "message" and spec.direction == "in":
             self._received_message(thread, call)
-        self._data(thread, call, result, self._payload(thread, call, result))
-
-    def _payload(self, thread: Thread, call: Call, size: int) -> bytes | None:
-        spec, arguments = call.spec, call.arguments
-        if spec.flags_argument is not None and spec.direction == "in":
-            discards = call.connection is not None and call.connection.family != "unix"
-            if discards and arguments[spec.flags_argument] & MSG_TRUNC:
-                return None  # tcp(7): the bytes are thrown away, not copied
-        if spec.shape == "buffer":
-            return memory.read(thread.tid, arguments[1], size)
-        if spec.shape == "vector":
-            return memory.vector(thread.tid, arguments[1], arguments[2], size)
-        if spec.shape == "message":
-            return memory.message(thread.tid, arguments[1], size)
-        return self._file_bytes(thread, call, size)
+        self._data(thread, call, result, transfers.payload(thread.tid, call, result))
 
     def _data(self, thread: Thread, call: Call, size: int, payload: bytes | None) -> None:
         connection = call.connection
         assert connection is not None
-        direction = call.spec.direction
-        if call.spec.shape == "file" and call.spec.name == "splice":
-            direction = "out" if call.fd == signed(call.arguments[2]) else "in"
-        assert direction is not None
+        direction = transfers.direction(call)
         if size == 0:
-            if direction == "out" or connection.ended or not _asked_for_bytes(thread, call):
+            if direction == "out" or connection.ended or not transfers.asked_for_bytes(call):
                 return
             connection.ended = True
         if payload is not None and len(payload) != size:
@@ -281,37 +255,9 @@ class Follower:
             if connection is not None:
                 call = Call(spec, arguments, fd, connection)
                 if spec.name == "sendfile":
-                    call.offset = self._file_offset(thread, arguments)
+                    call.offset = transfers.file_offset(thread.tid, arguments)
                 return call
         return None
-
-    def _file_offset(self, thread: Thread, arguments: tuple[int, ...]) -> int:
-        if arguments[2]:
-            return memory.c_long(thread.tid, arguments[2]) or 0
-        try:
-            with open(f"/proc/{thread.tid}/fdinfo/{signed(arguments[1])}", encoding="ascii") as file:
-                return int(file.readline().split()[1])
-        except (OSError, ValueError, IndexError):
-            return 0
-
-    def _file_bytes(self, thread: Thread, call: Call, size: int) -> bytes | None:
-        """The bytes of a regular file that sendfile(2) sent; those out of a pipe are counted only."""
-        if call.spec.name != "sendfile":
-            return None
-        try:
-            path = f"/proc/{thread.tid}/fd/{signed(call.arguments[1])}"
-            if not stat.S_ISREG(os.stat(path).st_mode):
-                return None
-            file = os.open(path, os.O_RDONLY)
-        except OSError:
-            return None
-        try:
-            payload = os.pread(file, size, call.offset)
-        except OSError:
-            return None
-        finally:
-            os.close(file)
-        return payload if len(payload) == size else None
 
     # Connections
 
@@ -483,18 +429,3 @@ class Follower:
 
     def _note(self, message: str) -> None:
         self.events.append(Note(t=self._now(), message=message))
-
-
-def _asked_for_bytes(thread: Thread, call: Call) -> bool:
-    """Whether the call had room for bytes: a read of length 0 returns 0 without meaning end of stream."""
-    if call.spec.shape in ("buffer", "vector"):
-        return call.arguments[2] > 0
-    return True
-
-
-def signal_name(number: int) -> str:
-    """SIGKILL for 9, and so on."""
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from tracer.capture import kernel, processes
 from tracer.capture.arch import Architecture
-from tracer.capture.follower import Follower, signed
+from tracer.capture.follower import Follower
 from tracer.capture.kernel import Gone
 from tracer.capture.syscalls import BY_NAME, NOT_STDIO, Spec
 from tracer.capture.tracees import Files, Process, Thread
@@ -306,6 +306,3 @@ def _tracer_of(pid: int) -> int:
     except (OSError, ValueError):
         pass
     return 0
-
-
-__all__ = ["Resume", "StopLoop", "refusal", "signed"]

@@ -72,4 +72,11 @@ SPECS = (
     Spec("io_uring_setup"),
 )
 
+
+def signed(value: int) -> int:
+    """The C int that a register's low 32 bits hold."""
+    value &= 0xFFFFFFFF
+    return value - (1 << 32) if value >> 31 else value
+
+
 BY_NAME = {spec.name: spec for spec in SPECS}

@@ -31,13 +31,7 @@ def run(launched: launch.Launched, fd: int, header: events.Header, follow: Follo
     """Follow the command to its end and send its events to descriptor `fd`; then stay for processes that live on."""
     sender = feed.Sender(fd)
     traced = _Run(header, follow, endpoints_of)
-    try:
-        traced.follow(launched, sender)
-    except launch.CannotRun as error:
-        sender.send([feed.Trouble(str(error), error.status)])
-    except launch.CannotTrace as error:
-        sender.send([feed.Trouble(str(error), launch.FAILED)])
-    sender.close()
+    _report(sender, lambda: traced.follow(launched, sender))
     launch.stay_behind()
     traced.linger()
 
@@ -46,8 +40,15 @@ def attach(pid: int, fd: int, header: events.Header, follow: Follow, endpoints_o
     """Follow a running process and its children to descriptor `fd`, until it ends or SIGUSR1 makes us let go."""
     sender = feed.Sender(fd)
     traced = _Run(header, follow, endpoints_of)
+    _report(sender, lambda: traced.watch(pid, sender))
+
+
+def _report(sender: feed.Sender, work: Callable[[], None]) -> None:
+    """Do the work; what stands in its way is told to the front as the last thing it hears."""
     try:
-        traced.watch(pid, sender)
+        work()
+    except launch.CannotRun as error:
+        sender.send([feed.Trouble(str(error), error.status)])
     except launch.CannotTrace as error:
         sender.send([feed.Trouble(str(error), launch.FAILED)])
     sender.close()

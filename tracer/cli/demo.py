@@ -7,7 +7,7 @@ import shutil
 import sys
 from collections.abc import Sequence
 
-from tracer.cli.main import complain
+from tracer.cli.messages import complain
 from tracer.cli.options import add_display_options, show_of
 from tracer.pipeline import Trace, demonstrate, lessons
 

@@ -37,12 +37,3 @@ def _die(number: signal.Signals) -> int:
 
     die_of(number)
     return 128 + number
-
-
-def complain(message: str) -> None:
-    """One sentence about what went wrong, on stderr."""
-    try:
-        sys.stderr.write(f"socktrace: {message}\n")
-        sys.stderr.flush()
-    except OSError:
-        pass  # nobody reads it any more

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from tracer import __version__
-from tracer.cli.main import complain
+from tracer.cli.messages import complain
 from tracer.cli.options import add_display_options, show_of
 from tracer.pipeline import Trace, run, watch
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-from tracer.cli.main import complain
+from tracer.cli.messages import complain
 from tracer.cli.options import add_display_options, show_of
 from tracer.pipeline import replayed
 

@@ -57,13 +57,7 @@ class _Watched:
         lane = self._lanes[event.dir]
         start = lane.fed
         lane.fed += event.size
-        if event.size == 0:
-            steps = self._wire.end_of_stream(event.dir)
-        elif event.payload is None:
-            steps = self._wire.skip(event.dir, event.size)
-        else:
-            steps = self._wire.feed(event.dir, event.payload)
-        for step in steps:
+        for step in self._wire.take(event.dir, event.size, event.payload):
             self._step(step)
         return start
 

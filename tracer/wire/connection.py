@@ -80,6 +80,12 @@ class HttpConnection:
         reader.feed(data)
         yield from self._advance()
 
+    def take(self, direction: Direction, size: int, data: bytes | None) -> Iterator[Step]:
+        """What one syscall moved: `size` bytes, known or (None) only counted; 0 bytes are the end of the stream."""
+        if size == 0:
+            return self.end_of_stream(direction)
+        return self.skip(direction, size) if data is None else self.feed(direction, data)
+
     def skip(self, direction: Direction, size: int) -> Iterator[Step]:
         """Bytes that are known by their number only: zeros stand in for them, a piece at a time."""
         while size > 0:

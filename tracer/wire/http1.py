@@ -328,8 +328,11 @@ def _shown(text: str) -> str:
 
 
 def _read_length(reader: Reader) -> WireEvent | None:
-    if reader._left == 0:
-        return _read_end(reader)
+    return _read_piece(reader) if reader._left else _read_end(reader)
+
+
+def _read_piece(reader: Reader) -> WireEvent | None:
+    """As much as there is of the bytes that are still to come."""
     if not reader._buffer:
         return None
     at = reader.offset
@@ -351,15 +354,10 @@ def _read_chunk_line(reader: Reader) -> WireEvent | None:
 
 
 def _read_chunk(reader: Reader) -> WireEvent | None:
-    if reader._left == 0:
-        reader._step = _read_chunk_end
-        return _read_chunk_end(reader)
-    if not reader._buffer:
-        return None
-    at = reader.offset
-    data = reader._take(reader._left)
-    reader._left -= len(data)
-    return Body(at, data)
+    if reader._left:
+        return _read_piece(reader)
+    reader._step = _read_chunk_end
+    return _read_chunk_end(reader)
 
 
 def _read_chunk_end(reader: Reader) -> WireEvent | None:

@@ -4,22 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
+from tracer.wire.bodies.beginning import Beginning
+
 LIMIT = 64
 
 
-class BinaryView:
+class BinaryView(Beginning):
     """Keeps the first LIMIT bytes."""
 
     def __init__(self) -> None:
-        self._kept = b""
-        self._size = 0
-
-    def feed(self, data: bytes) -> None:
-        """More of the body."""
-        self._size += len(data)
-        if len(self._kept) < LIMIT:
-            self._kept += data[: LIMIT - len(self._kept)]
+        super().__init__(LIMIT)
 
     def result(self) -> tuple[str, Any, int, bool]:
         """The first bytes in hexadecimal."""
-        return "binary", self._kept.hex(), 0, self._size > len(self._kept)
+        return "binary", self.kept.hex(), 0, self.is_cut

@@ -5,25 +5,20 @@ from __future__ import annotations
 import codecs
 from typing import Any
 
+from tracer.wire.bodies.beginning import Beginning
+
 LIMIT = 64 << 10
 
 
-class TextView:
+class TextView(Beginning):
     """Keeps the beginning."""
 
     def __init__(self) -> None:
-        self._kept = bytearray()
-        self._size = 0
-
-    def feed(self, data: bytes) -> None:
-        """More of the body."""
-        self._size += len(data)
-        if len(self._kept) < LIMIT:
-            self._kept += data[: LIMIT - len(self._kept)]
+        super().__init__(LIMIT)
 
     def result(self) -> tuple[str, Any, int, bool]:
         """The text, with undecodable bytes replaced."""
-        return "text", self._kept.decode("utf-8", "replace"), 0, self._size > len(self._kept)
+        return "text", self.kept.decode("utf-8", "replace"), 0, self.is_cut
 
 
 def matches(media_type: str, start: bytes) -> bool:

@@ -1,124 +1,21 @@
-"""Pairs requests with responses: events go in, exchanges come out, with their timing, their syscalls and failures.
-
-`assemble` passes every other event through in its place, so that whoever consumes it sees one ordered stream. An
-exchange is yielded when it is over, which may be long after the next one on another connection has begun;
-`in_order` puts them back into the order of their requests.
-"""
+"""One connection: feeds its decoder and sorts what that says into exchanges."""
 
 from __future__ import annotations
 
-import heapq
 from collections import deque
-from collections.abc import Iterable, Iterator
-from typing import TypeAlias
-
-import msgspec.structs
-from msgspec import Struct
+from collections.abc import Iterator
 
 from tracer.events import (
-    Close,
-    Connect,
     Data,
     Direction,
-    End,
-    Event,
-    Exec,
-    Exit,
     Failed,
-    PeerFound,
-    Shutdown,
 )
-from tracer.wire.bodies import EMPTY, Body, BodyReader
+from tracer.exchanges.types import Call, Exchange, Message, Party
+from tracer.wire.bodies import BodyReader
 from tracer.wire.connection import HttpConnection, Step, Upgraded
 from tracer.wire.http1 import Body as BodyPiece
 from tracer.wire.http1 import Broken, Complete, Head, Headers, Opaque, Trailers
-from tracer.wire.streams import Stream, StreamReader
-
-
-class Party(Struct):
-    """A connection and the two processes at its ends, as far as known."""
-
-    number: int
-    connect: Connect
-    exe: str | None = None
-    argv: list[str] = []
-    exchanges: int = 0
-
-    @property
-    def endpoint(self) -> str:
-        """The daemon's address as a URL, in the form of DOCKER_HOST."""
-        scheme = "unix" if self.connect.family == "unix" else "tcp"
-        return f"{scheme}://{self.connect.address}"
-
-    @property
-    def program(self) -> str:
-        """The client's name: its comm, or its program file's."""
-        return self.connect.comm or (self.exe or "?").rsplit("/", 1)[-1]
-
-
-class Call(Struct):
-    """A run of like syscalls that carried bytes of an exchange: `count` of them moved `size` bytes."""
-
-    t: float
-    syscall: str
-    fd: int
-    tid: int
-    dir: Direction
-    size: int
-    count: int = 1
-    pieces: list[bytes | None] = []
-    """The bytes of each syscall, if they are kept at all; None for bytes that were counted only."""
-
-
-class Message(Struct, frozen=True):
-    """A request or a response. `complete` is False for one that was cut off."""
-
-    head: Head
-    body: Body = EMPTY
-    trailers: Headers = []
-    complete: bool = True
-
-
-class Timing(Struct):
-    """Seconds on the recording's clock; None for what did not happen."""
-
-    sent: float | None = None
-    first_byte: float | None = None
-    done: float | None = None
-
-    @property
-    def wait(self) -> float | None:
-        """Time to the first byte of the response."""
-        return None if self.sent is None or self.first_byte is None else max(0.0, self.first_byte - self.sent)
-
-    @property
-    def total(self) -> float | None:
-        """Time to the last byte."""
-        return None if self.sent is None or self.done is None else max(0.0, self.done - self.sent)
-
-
-class Exchange(Struct):
-    """A request and its response. Either may be missing; then `failure` is a sentence that says why."""
-
-    number: int
-    party: Party
-    request: Message | None = None
-    response: Message | None = None
-    informational: list[Head] = []
-    timing: Timing = msgspec.field(default_factory=Timing)
-    calls: list[Call] = []
-    upgrade: str | None = None
-    stream: Stream | None = None
-    failure: str | None = None
-
-    @property
-    def size(self) -> int:
-        """Bytes of both bodies and of the stream."""
-        messages = sum(message.body.size for message in (self.request, self.response) if message)
-        return messages + (self.stream.bytes_out + self.stream.bytes_in if self.stream else 0)
-
-
-Item: TypeAlias = Event | Exchange
+from tracer.wire.streams import StreamReader
 
 
 class _Side:
@@ -165,7 +62,7 @@ class _Pending:
         return exchange
 
 
-class _Conversation:
+class Conversation:
     """One connection: feeds the decoder and sorts what it says into exchanges."""
 
     def __init__(self, party: Party, keep_pieces: bool) -> None:
@@ -185,12 +82,7 @@ class _Conversation:
         """The bytes of one syscall."""
         start = self._offsets[event.dir]
         self._offsets[event.dir] = start + event.size
-        if event.size == 0:
-            steps = self._wire.end_of_stream(event.dir)
-        elif event.payload is None:
-            steps = self._wire.skip(event.dir, event.size)
-        else:
-            steps = self._wire.feed(event.dir, event.payload)
+        steps = self._wire.take(event.dir, event.size, event.payload)
         touched: list[_Pending] = list(self._in_progress(event.dir))
         for step in steps:
             pending = self._step(step, event, numbers)
@@ -364,90 +256,3 @@ class _Conversation:
         if self._waiting["in"]:
             return f"the response was cut off in its head: {why}"
         return f"there was no response: {why}"
-
-
-def _numbers() -> Iterator[int]:
-    number = 0
-    while True:
-        number += 1
-        yield number
-
-
-def assemble(events: Iterable[Event], *, keep_pieces: bool = False) -> Iterator[Item]:
-    """Events with their `data` turned into exchanges; all other events stay, in their places.
-
-    With `keep_pieces` every syscall of an exchange is kept with its bytes (for `-vvv` and for replaying).
-    """
-    numbers = _numbers()
-    conversations: dict[int, _Conversation] = {}
-    programs: dict[int, Exec] = {}
-    t = 0.0
-    for event in events:
-        t = getattr(event, "t", t)
-        conversation = conversations.get(getattr(event, "conn", 0))
-        if isinstance(event, Data):
-            if conversation is not None:
-                yield from conversation.data(event, numbers)
-            continue
-        if isinstance(event, Connect):
-            party = _party(event, programs)
-            yield event
-            if event.error is None:
-                conversations[event.conn] = _Conversation(party, keep_pieces)
-            else:
-                yield _refused(next(numbers), party)
-            continue
-        if isinstance(event, Exec):
-            programs[event.pid] = event
-        elif isinstance(event, Exit):
-            programs.pop(event.pid, None)
-        elif isinstance(event, Failed) and conversation is not None:
-            conversation.failed(event)
-        elif isinstance(event, PeerFound) and conversation is not None:
-            _know_peer(conversation.party, event)
-        elif isinstance(event, Close) and conversation is not None:
-            yield from conversation.close(event.t, why="the connection was closed", numbers=numbers)
-            del conversations[event.conn]
-        elif isinstance(event, End):
-            yield from _cut_off(conversations, event.t, "the command ended first", numbers)
-        if not isinstance(event, Shutdown):
-            yield event
-    yield from _cut_off(conversations, t, "the recording ends here", numbers)
-
-
-def _cut_off(conversations: dict[int, _Conversation], t: float, why: str, numbers: Iterator[int]) -> Iterator[Exchange]:
-    for conversation in conversations.values():
-        yield from conversation.close(t, why=why, numbers=numbers)
-    conversations.clear()
-
-
-def _party(connect: Connect, programs: dict[int, Exec]) -> Party:
-    program = programs.get(connect.pid)
-    return Party(connect.conn, connect, program.exe if program else None, program.argv if program else [])
-
-
-def _know_peer(party: Party, found: PeerFound) -> None:
-    party.connect = msgspec.structs.replace(party.connect, peer=found.peer)
-
-
-def _refused(number: int, party: Party) -> Exchange:
-    connect = party.connect
-    exchange = Exchange(number, party, failure=f"could not connect to {connect.address}: {connect.error}")
-    exchange.timing.sent = exchange.timing.done = connect.t
-    return exchange
-
-
-def in_order(items: Iterable[Item]) -> Iterator[Item]:
-    """The same items, with exchanges held back until all before them have come."""
-    waiting: list[tuple[int, Exchange]] = []
-    due = 1
-    for item in items:
-        if not isinstance(item, Exchange):
-            yield item
-            continue
-        heapq.heappush(waiting, (item.number, item))
-        while waiting and waiting[0][0] == due:
-            due += 1
-            yield heapq.heappop(waiting)[1]
-    while waiting:
-        yield heapq.heappop(waiting)[1]

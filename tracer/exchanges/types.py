@@ -1,0 +1,103 @@
+"""What an exchange is: a request, its response, and what is known around them. Types without behaviour."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import msgspec.structs
+from msgspec import Struct
+
+from tracer.events import (
+    Connect,
+    Direction,
+    Event,
+)
+from tracer.wire.bodies import EMPTY, Body
+from tracer.wire.http1 import Head, Headers
+from tracer.wire.streams import Stream
+
+
+class Party(Struct):
+    """A connection and the two processes at its ends, as far as known."""
+
+    number: int
+    connect: Connect
+    exe: str | None = None
+    argv: list[str] = []
+    exchanges: int = 0
+
+    @property
+    def endpoint(self) -> str:
+        """The daemon's address as a URL, in the form of DOCKER_HOST."""
+        scheme = "unix" if self.connect.family == "unix" else "tcp"
+        return f"{scheme}://{self.connect.address}"
+
+    @property
+    def program(self) -> str:
+        """The client's name: its comm, or its program file's."""
+        return self.connect.comm or (self.exe or "?").rsplit("/", 1)[-1]
+
+
+class Call(Struct):
+    """A run of like syscalls that carried bytes of an exchange: `count` of them moved `size` bytes."""
+
+    t: float
+    syscall: str
+    fd: int
+    tid: int
+    dir: Direction
+    size: int
+    count: int = 1
+    pieces: list[bytes | None] = []
+    """The bytes of each syscall, if they are kept at all; None for bytes that were counted only."""
+
+
+class Message(Struct, frozen=True):
+    """A request or a response. `complete` is False for one that was cut off."""
+
+    head: Head
+    body: Body = EMPTY
+    trailers: Headers = []
+    complete: bool = True
+
+
+class Timing(Struct):
+    """Seconds on the recording's clock; None for what did not happen."""
+
+    sent: float | None = None
+    first_byte: float | None = None
+    done: float | None = None
+
+    @property
+    def wait(self) -> float | None:
+        """Time to the first byte of the response."""
+        return None if self.sent is None or self.first_byte is None else max(0.0, self.first_byte - self.sent)
+
+    @property
+    def total(self) -> float | None:
+        """Time to the last byte."""
+        return None if self.sent is None or self.done is None else max(0.0, self.done - self.sent)
+
+
+class Exchange(Struct):
+    """A request and its response. Either may be missing; then `failure` is a sentence that says why."""
+
+    number: int
+    party: Party
+    request: Message | None = None
+    response: Message | None = None
+    informational: list[Head] = []
+    timing: Timing = msgspec.field(default_factory=Timing)
+    calls: list[Call] = []
+    upgrade: str | None = None
+    stream: Stream | None = None
+    failure: str | None = None
+
+    @property
+    def size(self) -> int:
+        """Bytes of both bodies and of the stream."""
+        messages = sum(message.body.size for message in (self.request, self.response) if message)
+        return messages + (self.stream.bytes_out + self.stream.bytes_in if self.stream else 0)
+
+
+Item: TypeAlias = Event | Exchange
