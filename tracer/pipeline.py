@@ -201,7 +201,7 @@ def _consume(
     own: int | None = None
     try:
         try:
-            present(events, show, output)
+            present(events, show, output, at_once=show.live)
         except OSError as error:
             if not isinstance(error, BrokenPipeError):  # else who read the timeline has gone
                 complain(unwritable(error))
@@ -255,8 +255,11 @@ def _recorded(events: Iterable[Event], writer: Writer) -> Iterator[Event]:
         yield event
 
 
-def present(events: Iterable[Event], show: Show, stream: TextIO) -> None:
-    """Events to a view on `stream`. Raises OSError if that can't be written."""
+def present(events: Iterable[Event], show: Show, stream: TextIO, *, at_once: bool) -> None:
+    """Events to a view on `stream`: piece by piece, or in one when the events have ended.
+
+    Raises OSError if that can't be written.
+    """
     from tracer.exchanges import assemble, in_order
 
     items: Iterable[Item] = assemble(events, keep_pieces=show.verbosity >= 3)
@@ -270,7 +273,7 @@ def present(events: Iterable[Event], show: Show, stream: TextIO) -> None:
         return
     from tracer.views.screen import Screen
 
-    screen = Screen(stream, show.color, live=show.live)
+    screen = Screen(stream, show.color, at_once=at_once)
     if show.json:
         from tracer.views import json_lines
 
@@ -304,7 +307,7 @@ def replayed(path: str, show: Show, complain: Callable[[str], None]) -> int:
     damages: list[str] = []
     try:
         output = open(show.output, "w", encoding="utf-8") if show.output else sys.stdout
-        present(read(path, damages.append), show, output)
+        present(read(path, damages.append), show, output, at_once=True)
     except RecordingError as error:
         complain(str(error))
         return 1

@@ -199,6 +199,21 @@ def test_control_characters_of_a_recording_can_not_drive_the_terminal(socktrace:
     assert "\x1b" not in shown
 
 
+def test_show_begins_to_print_before_it_has_read_everything(tmp_path: Path) -> None:
+    argv = [*COMMAND, "show", "-"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    lines = (FIXTURES / "life.jsonl").read_bytes().splitlines(keepends=True)
+    process = subprocess.Popen(argv, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.write(b"".join(lines[:-20]))
+    process.stdin.flush()
+    assert b"socktrace" in b"".join(process.stdout.readline() for _ in range(2))
+    process.stdin.close()
+    process.stdout.close()
+    process.wait(20)
+
+
 def test_a_reader_that_goes_away_is_no_failure() -> None:
     argv = [*COMMAND, "show", str(FIXTURES / "life.jsonl"), "-vvv"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}

@@ -1,6 +1,6 @@
 """The output of the terminal views: a rich console of the right width and colour, at once or held until the end.
 
-Without `live` everything is rendered into a spool, which moves to disk when it grows, and comes out in one piece
+Unless `at_once`, everything is rendered into a spool, which moves to disk when it grows, and comes out in one piece
 when the command has ended: the timeline must never get into the middle of the command's own output.
 """
 
@@ -20,16 +20,18 @@ Color = Literal["auto", "always", "never"]
 PIPE_WIDTH = 100
 """Columns where there is no terminal to ask and COLUMNS is not set."""
 
+HEIGHT = 25
+
 SPOOL_IN_MEMORY = 8 << 20
 
 
 class Screen:
     """Where a view's pieces go: stdout, stderr, or a file."""
 
-    def __init__(self, target: TextIO, color: Color, *, live: bool) -> None:
+    def __init__(self, target: TextIO, color: Color, *, at_once: bool) -> None:
         self._target = target
         self._spool: IO[str] | None = None
-        if not live:
+        if not at_once:
             spool = tempfile.SpooledTemporaryFile(SPOOL_IN_MEMORY, "w+", encoding="utf-8", newline="")
             self._spool = cast("IO[str]", spool)
         self._console = _console(self._spool or self._target, self._target, color)
@@ -55,12 +57,20 @@ class Screen:
         self._target.flush()
 
 
+class _Console(Console):
+    """A console that leaves it to its caller what becomes of a reader that goes away."""
+
+    def on_broken_pipe(self) -> None:
+        raise
+
+
 def _console(file: IO[str], target: TextIO, color: Color) -> Console:
     terminal = target.isatty()
     wanted = color == "always" or (color == "auto" and _wants_color(terminal))
-    return Console(
+    return _Console(
         file=file,
         width=_width(target if terminal else None),
+        height=HEIGHT,  # else rich asks the terminal for it at every print
         force_terminal=wanted,
         color_system="standard" if wanted else None,
         no_color=not wanted,
