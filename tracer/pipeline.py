@@ -23,6 +23,17 @@ if TYPE_CHECKING:  # what is imported here stands between the user's return key 
     from tracer.recording.writer import Writer
     from tracer.views.screen import Color
 
+RECORDED_VARIABLES = (
+    "DOCKER_API_VERSION",
+    "DOCKER_BUILDKIT",
+    "DOCKER_CERT_PATH",
+    "DOCKER_CONFIG",
+    "DOCKER_CONTEXT",
+    "DOCKER_HOST",
+    "DOCKER_TLS_VERIFY",
+)
+"""What decides how a client reaches its daemon; not DOCKER_AUTH_CONFIG, which holds passwords."""
+
 FAILED = 120
 """socktrace itself failed."""
 
@@ -229,7 +240,7 @@ def die_of(number: int) -> None:
 def _header(argv: Sequence[str], url: str) -> Header:
     from tracer.events import Header
 
-    kept = {name: os.environ[name] for name in sorted(os.environ) if name.startswith("DOCKER_")}
+    kept = {name: os.environ[name] for name in RECORDED_VARIABLES if name in os.environ}
     return Header(
         tool=f"socktrace {__version__}",
         argv=list(argv),

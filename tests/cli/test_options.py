@@ -262,3 +262,8 @@ def test_the_output_of_a_container_is_told_from_its_errors(socktrace: Socktrace,
     assert attach["upgrade"] == "tcp"
     assert attach["stream"]["kind"] == "multiplexed"
     assert (attach["stream"]["stdin"], attach["stream"]["stdout"], attach["stream"]["stderr"]) == (0, 4, 6)
+
+
+def test_the_header_keeps_no_credentials_of_the_environment(socktrace: Socktrace) -> None:
+    environment = {**os.environ, "DOCKER_AUTH_CONFIG": '{"auths":{}}', "DOCKER_HOST": "unix:///nonexistent/docker.sock"}
+    assert socktrace("true", env=environment).header.env == {"DOCKER_HOST": "unix:///nonexistent/docker.sock"}

@@ -204,3 +204,9 @@ def test_the_header_says_that_it_was_redacted() -> None:
     first = next(redact([HEADER]))
     assert isinstance(first, Header)
     assert first.redacted
+
+
+def test_build_arguments_in_a_query_are_masked_by_their_name() -> None:
+    query = b"buildargs=%7B%22NPM_TOKEN%22%3A%22abc%22%2C%22LANG%22%3A%22C%22%7D&t=x"
+    hidden = masked([b"POST /v1.41/build?" + query + b" HTTP/1.1\r\n\r\n"])
+    assert b"%22NPM_TOKEN%22%3A%22***%22%2C%22LANG%22%3A%22C%22" in hidden

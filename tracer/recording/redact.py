@@ -31,6 +31,11 @@ _HEADER_VALUE = re.compile(
     rb"^(?:" + "|".join(SECRET_HEADERS).encode() + rb")[ \t]*:[ \t]*([^\r\n]*(?:\r?\n[ \t][^\r\n]*)*)",
     re.IGNORECASE | re.MULTILINE,
 )
+_BUILD_ARGUMENT = re.compile(
+    rb"(?:%22|\")[A-Za-z0-9_]*(?:PASS|SECRET|TOKEN|KEY)[A-Za-z0-9_]*(?:%22|\")(?:%3A|:)(?:%22|\")(.+?)(?=%22|\"|[ &])",
+    re.IGNORECASE,
+)
+"""In the query of POST /build: `buildargs={"NPM_TOKEN":"..."}`, percent-encoded."""
 _SECRETS_PATH = re.compile(r"/secrets(/|$|\?)")
 _HELD_EVENTS = 1000
 
@@ -104,7 +109,9 @@ class _Watched:
 
 
 def head_spans(raw: bytes, at: int) -> Iterator[Span]:
-    """Where the values of secret headers are in the bytes of a head that begins at offset `at`."""
+    """Where the secret values are in the bytes of a head that begins at offset `at`, in order."""
+    for found in _BUILD_ARGUMENT.finditer(raw, 0, raw.find(b"\n") + 1 or len(raw)):
+        yield at + found.start(1), at + found.end(1)
     for found in _HEADER_VALUE.finditer(raw):
         if found.end(1) > found.start(1):
             yield at + found.start(1), at + found.end(1)
