@@ -67,7 +67,7 @@ def _flags(*names: str) -> Asker:
     """An asker for requests whose point is in their query."""
 
     def ask(body: dict[str, Any], query: Query) -> list[str]:
-        return [f"{name}={','.join(query[name])}" for name in names if query.get(name)]
+        return [f"{name}={','.join(query[name])}" for name in names if any(query.get(name, ()))]
 
     return ask
 

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from rich.console import Console, ConsoleOptions, RenderResult
+from rich.segment import Segment
 from rich.text import Text
 
 WIDEST = 120
@@ -93,7 +94,9 @@ class Spread:
         fitting = next((left for left in self._lefts if left.cell_len <= room), self._lefts[-1])
         left = shortened(fitting, room, self._ellipsis)
         gap = " " * (width - left.cell_len - self._right.cell_len) if beside else "\n     "
-        yield Text.assemble(left, gap, self._right, no_wrap=True, overflow="ignore")
+        yield from left.render(console)
+        yield Segment(gap)
+        yield from self._right.render(console, end="\n")
 
 
 def shortened(text: Text, room: int, ellipsis: str) -> Text:
@@ -115,10 +118,11 @@ class Indented:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         width = max(min(options.max_width, WIDEST) - self._indent - self._hanging, 20)
-        for number, line in enumerate(self._text.wrap(console, width)):
+        fits = self._text.cell_len <= width and "\n" not in self._text.plain
+        for number, line in enumerate([self._text] if fits else self._text.wrap(console, width)):
             line.rstrip()
-            indent = self._indent + (self._hanging if number else 0)
-            yield Text.assemble(" " * indent, line, no_wrap=True, overflow="ignore")
+            yield Segment(" " * (self._indent + (self._hanging if number else 0)))
+            yield from line.render(console, end="\n")
 
 
 def joined(parts: Iterable[Text], separator: str) -> Text:

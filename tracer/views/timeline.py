@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from msgspec import Struct
-from rich.console import RenderableType
+from rich.console import Group, RenderableType
 from rich.text import Text
 
 from tracer.engine.failures import in_words
@@ -98,7 +98,8 @@ class Timeline(Struct):
                 shown += 1
                 if introduced.is_new(item.party):
                     yield from self._introduce(item.party, introduced)
-                yield from self._one_line(item) if self.compact else self._exchange(item, advised)
+                pieces = self._one_line(item) if self.compact else self._exchange(item, advised)
+                yield Group(*pieces)  # printed in one go
             elif isinstance(item, End):
                 yield from self._summary(item, shown, introduced)
 
