@@ -52,10 +52,6 @@ PARTIAL = b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf"
         ([data("out", REQUEST[:9]), CLOSE], "the request was cut off after 9 bytes"),
         ([data("out", b"\x16\x03\x01\x00\x05"), CLOSE], "these bytes are TLS, not plain HTTP"),
         ([data("out", b"\x00\x01\x02\x03"), CLOSE], "the bytes do not begin with an HTTP method"),
-        (
-            [data("out", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"), CLOSE],
-            "this is HTTP/2 (its connection preface), not HTTP/1.1",
-        ),
         ([data("out", REQUEST), data("in", b"garbage!"), CLOSE], "the bytes do not begin with an HTTP status line"),
     ],
 )

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from fixtures.private_daemon import Daemon
+from fixtures.private_daemon import Daemon, clis
 from tests.runs import COMMAND, ROOT, Socktrace
 from tracer.recording.reader import read
 
@@ -267,3 +268,30 @@ def test_the_output_of_a_container_is_told_from_its_errors(socktrace: Socktrace,
 def test_the_header_keeps_no_credentials_of_the_environment(socktrace: Socktrace) -> None:
     environment = {**os.environ, "DOCKER_AUTH_CONFIG": '{"auths":{}}', "DOCKER_HOST": "unix:///nonexistent/docker.sock"}
     assert socktrace("true", env=environment).header.env == {"DOCKER_HOST": "unix:///nonexistent/docker.sock"}
+
+
+def test_buildkit_calls_are_named(socktrace: Socktrace, daemon: Daemon, tmp_path: Path) -> None:
+    """The daemon calls the client, over HTTP/2 on the session. The CLI of docker.io 20.10 has BuildKit built in."""
+    cli = next((path for path in clis() if path.startswith("/usr/bin/")), None)
+    if cli is None:
+        pytest.skip("needs the CLI of Debian's docker.io")
+    (tmp_path / "Dockerfile").write_text("FROM demo\nCOPY Dockerfile /\n")
+    environment = {**daemon.environment, "DOCKER_BUILDKIT": "1"}
+    found = socktrace.exchanges(cli, "build", "-q", "--network", "none", str(tmp_path), env=environment)
+    (session,) = [item for item in found if item["upgrade"] == "h2c"]
+    assert session["operation"] == "Session"
+    assert session["stream"]["kind"] == "grpc"
+    assert ("moby.filesync.v1.FileSync", "DiffCopy") in [
+        (c["service"], c["method"]) for c in session["stream"]["calls"]
+    ]
+
+
+def test_containerd_is_spoken_to_in_grpc(socktrace: Socktrace, daemon: Daemon) -> None:
+    ctr = shutil.which("ctr")
+    if ctr is None:
+        pytest.skip("ctr is not installed")
+    path = str(daemon.folder / "exec" / "containerd" / "containerd.sock")
+    (found,) = socktrace.exchanges("--socket", path, ctr, "-a", path, "-n", "moby", "images", "ls")
+    assert found["upgrade"] == "h2"
+    assert found["stream"]["calls"][0]["service"] == "containerd.services.images.v1.Images"
+    assert found["failure"] is None

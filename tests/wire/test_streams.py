@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tracer.wire.streams import MULTIPLEXED, Stream, StreamReader
+from tracer.wire.streams import MULTIPLEXED, Stream, reader_for
 
 FRAMES = b"\x01\0\0\0\0\0\0\x04out\n" + b"\x02\0\0\0\0\0\0\x04err\n"
 RAW = "application/vnd.docker.raw-stream"
@@ -12,7 +12,7 @@ TERMINAL = b"/ # \x1b[6nls\r\nbin  dev\r\n"
 
 
 def read(received: bytes, media_type: str = RAW, protocol: str = "tcp", step: int = 1 << 20) -> Stream:
-    reader = StreamReader(protocol, media_type)
+    reader = reader_for(protocol, media_type)
     reader.sent(b"ls\n")
     for at in range(0, len(received), step):
         reader.received(received[at : at + step])
@@ -43,4 +43,4 @@ def test_a_terminals_output_stays_as_it_is(output: bytes) -> None:
 
 
 def test_other_protocols_are_counted() -> None:
-    assert read(FRAMES, protocol="h2c") == Stream("opaque", 3, len(FRAMES))
+    assert read(FRAMES, protocol="websocket") == Stream("opaque", 3, len(FRAMES))

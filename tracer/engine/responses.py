@@ -44,6 +44,12 @@ def _error(body: Body) -> str | None:
 
 def _upgraded(exchange: Exchange) -> str:
     stream = exchange.stream
+    if stream is not None and stream.kind in ("grpc", "http2"):
+        callers = sorted({call["caller"] for call in stream.calls})
+        what = "gRPC" if stream.kind == "grpc" else "HTTP/2"
+        return (
+            f"the connection speaks {what} now: {count(len(stream.calls), 'call')} by the {' and the '.join(callers)}"
+        )
     if stream is None or stream.kind == "opaque":
         sent, received = (stream.bytes_out, stream.bytes_in) if stream else (0, 0)
         return f"no longer HTTP/1.1: the connection speaks {exchange.upgrade}; {sent:,} B sent, {received:,} B received"

@@ -15,7 +15,7 @@ from tracer.wire.bodies import BodyReader
 from tracer.wire.connection import HttpConnection, Step, Upgraded
 from tracer.wire.http1 import Body as BodyPiece
 from tracer.wire.http1 import Broken, Complete, Head, Headers, Opaque, Trailers
-from tracer.wire.streams import StreamReader
+from tracer.wire.streams import StreamReader, reader_for
 
 
 class _Side:
@@ -58,7 +58,7 @@ class _Pending:
         exchange.response = self.response.message() if self.response else None
         exchange.stream = self.stream.finish() if self.stream else None
         answered = exchange.response is not None and exchange.response.complete
-        exchange.failure = self.broken or (None if answered else failure)
+        exchange.failure = self.broken or (None if answered or exchange.upgrade else failure)
         return exchange
 
 
@@ -185,7 +185,7 @@ class Conversation:
     def _upgraded(self, pending: _Pending, upgraded: Upgraded) -> None:
         pending.exchange.upgrade = upgraded.protocol
         media_type = pending.response.head.value("content-type") if pending.response else None
-        pending.stream = StreamReader(upgraded.protocol, media_type or "")
+        pending.stream = reader_for(upgraded.protocol, media_type or "")
         pending.end.clear()
 
     def _opaque(self, pending: _Pending, direction: Direction, opaque: Opaque) -> None:

@@ -71,6 +71,8 @@ def _stream(exchange: Exchange) -> dict[str, Any] | None:
     stream = exchange.stream
     if stream is None:
         return None
+    if stream.kind in ("grpc", "http2"):
+        return {"kind": stream.kind, "calls": stream.calls, "problem": stream.problem}
     if stream.kind == "opaque":
         return {"kind": stream.kind, "bytes_out": stream.bytes_out, "bytes_in": stream.bytes_in}
     told = {"kind": stream.kind, "stdin": stream.bytes_out, "stdout": stream.stdout, "stderr": stream.stderr}

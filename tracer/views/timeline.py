@@ -13,6 +13,7 @@ from msgspec import Struct
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from tracer.engine import grpc
 from tracer.engine.failures import in_words
 from tracer.engine.meaning import Meaning, meaning_of
 from tracer.engine.names import count, duration, shorten_ids, size
@@ -146,6 +147,7 @@ class Timeline(Struct):
         for label, text in (("sent", meaning.asked), ("received", meaning.answered)):
             if text:
                 yield self._said(label, text, exchange)
+        yield from self._grpc_calls(exchange)
         if exchange.failure:
             yield from self._failure(exchange, meaning, advised)
         if self.verbosity >= 1:
@@ -172,7 +174,7 @@ class Timeline(Struct):
         """The request line, and for narrow terminals the same without its query."""
         number = Text(f"{exchange.number:>3}  ", QUIET)
         if exchange.request is None:
-            what = "connect" if exchange.party.connect.error else "bytes"
+            what = "connect" if exchange.party.connect.error else exchange.upgrade or "bytes"
             return [Text.assemble(number, (what, METHOD), " ", (visible(exchange.party.connect.address), TARGET))]
         head = exchange.request.head
         target = visible(head.target) if self.verbosity else self.symbols.fit(shorten_ids(visible(head.target)))
@@ -205,6 +207,15 @@ class Timeline(Struct):
         return Indented(
             Text.assemble(f"{symbol} ", (self.symbols.fit(visible(text)), WRONG if wrong else "bold")), INDENT, 2
         )
+
+    def _grpc_calls(self, exchange: Exchange) -> Iterator[RenderableType]:
+        calls = exchange.stream.calls if exchange.stream else []
+        most = len(calls) if self.verbosity else MOST_CALLS
+        for call in calls[:most]:
+            text = f"{self.symbols.dot} {visible(grpc.in_words(call))}"
+            yield Indented(Text(self.symbols.fit(text)), INDENT, 2)
+        if len(calls) > most:
+            yield Indented(Text(f"{self.symbols.dot} {len(calls) - most} more calls: -v shows them", QUIET), INDENT)
 
     def _failure(self, exchange: Exchange, meaning: Meaning, advised: set[str]) -> Iterator[RenderableType]:
         error = exchange.party.connect.error

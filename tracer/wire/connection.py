@@ -17,6 +17,7 @@ from msgspec import Struct
 from tracer.events import Direction
 from tracer.wire.http1 import (
     MAX_HEAD,
+    PREFACE,
     Broken,
     Complete,
     Framing,
@@ -120,6 +121,11 @@ class HttpConnection:
 
     def _read_requests(self) -> Iterator[Step]:
         reader = self._requests
+        if reader.offset == 0 and reader.pending.startswith(PREFACE):  # HTTP/2 from the first byte on
+            self.upgraded = "h2"
+            reader.become_opaque()
+            self._responses.become_opaque()
+            yield Step("out", 0, Upgraded("h2"))
         while (event := reader.next_event()) is not None:
             number = self._sent
             if isinstance(event, Head):

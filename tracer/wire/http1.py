@@ -264,7 +264,7 @@ def _looks_wrong(role: str, start: bytearray) -> str | None:
         return "these bytes are TLS, not plain HTTP" if len(start) > 1 else None
     if role == "request":
         if start.startswith(PREFACE):
-            return "this is HTTP/2 (its connection preface), not HTTP/1.1"
+            return "an HTTP/2 connection preface comes in the middle of HTTP/1.1"
         return None if _METHOD_START.match(start[:42]) else "the bytes do not begin with an HTTP method"
     expected = b"HTTP/"
     return None if start[:5] == expected[: len(start)] else "the bytes do not begin with an HTTP status line"
