@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tracer.wire.http1 import Head, parse_head
+from tracer.wire.heads import Head, parse_head
 
 GOOD_REQUESTS = [
     (b"GET / HTTP/1.1\r\n\r\n", "GET", "/", "1.1", []),

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from tracer.wire.connection import HttpConnection, Step, Upgraded
-from tracer.wire.http1 import Body, Broken, Complete, Head, Opaque, Trailers
+from tracer.wire.heads import Head
+from tracer.wire.http1 import Body, Broken, Complete, Opaque, Trailers
 
 Piece = tuple[str, bytes]
 

@@ -13,8 +13,9 @@ from tracer.events import (
 from tracer.exchanges.types import Call, Exchange, Message, Party
 from tracer.wire.bodies import BodyReader
 from tracer.wire.connection import HttpConnection, Step, Upgraded
+from tracer.wire.heads import Head, Headers
 from tracer.wire.http1 import Body as BodyPiece
-from tracer.wire.http1 import Broken, Complete, Head, Headers, Opaque, Trailers
+from tracer.wire.http1 import Broken, Complete, Opaque, Trailers
 from tracer.wire.streams import StreamReader, reader_for
 
 

@@ -13,7 +13,7 @@ from tracer.events import (
     Event,
 )
 from tracer.wire.bodies import EMPTY, Body
-from tracer.wire.http1 import Head, Headers
+from tracer.wire.heads import Head, Headers
 from tracer.wire.streams import Stream
 
 

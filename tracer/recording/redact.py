@@ -17,7 +17,8 @@ import msgspec.structs
 from tracer.events import Close, Connect, Data, Direction, End, Event, Exec, Header
 from tracer.recording.json_mask import JsonMask, Span
 from tracer.wire.connection import HttpConnection, Step
-from tracer.wire.http1 import Body, Head
+from tracer.wire.heads import Head
+from tracer.wire.http1 import Body
 
 SECRET_HEADERS = (
     "authorization",

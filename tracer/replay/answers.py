@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from tracer.engine.operations import route, split_target
 from tracer.events import Event
 from tracer.exchanges import Exchange, assemble
-from tracer.wire.http1 import Head
+from tracer.wire.heads import Head
 
 Key = tuple[str, str]
 

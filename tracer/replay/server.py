@@ -12,7 +12,8 @@ from contextlib import contextmanager
 
 from tracer.events import Event
 from tracer.replay.answers import Answers
-from tracer.wire.http1 import Complete, Head, Reader, request_framing
+from tracer.wire.heads import Head, request_framing
+from tracer.wire.http1 import Complete, Reader
 
 PR_SET_PDEATHSIG = 1
 

@@ -15,18 +15,8 @@ from collections.abc import Iterator
 from msgspec import Struct
 
 from tracer.events import Direction
-from tracer.wire.http1 import (
-    MAX_HEAD,
-    PREFACE,
-    Broken,
-    Complete,
-    Framing,
-    Head,
-    Reader,
-    WireEvent,
-    request_framing,
-    response_framing,
-)
+from tracer.wire.heads import Framing, Head, request_framing, response_framing
+from tracer.wire.http1 import MAX_HEAD, PREFACE, Broken, Complete, Reader, WireEvent
 
 SKIP_STEP = 1 << 16
 

@@ -18,39 +18,12 @@ from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
-Headers: TypeAlias = list[tuple[str, str]]
-"""In wire order, values decoded as latin-1 (obs-text survives, RFC 9110 section 5.5)."""
+from tracer.wire.heads import BodyKind, Framing, Head, Headers, parse_head, parse_headers, shown
 
 MAX_HEAD = 1 << 20
 """A head longer than this is not going to end."""
 
 MAX_CHUNK_LINE = 16 << 10
-
-
-class Head(Struct, frozen=True):
-    """A request line or status line with its headers; `raw` is every byte of it, the blank line included."""
-
-    at: int
-    raw: bytes
-    version: str
-    headers: Headers
-    method: str = ""
-    target: str = ""
-    status: int = 0
-    reason: str = ""
-    oddities: tuple[str, ...] = ()
-
-    def values(self, name: str) -> list[str]:
-        """All values of a header, by its lower-case name."""
-        return [value for key, value in self.headers if key.lower() == name]
-
-    def value(self, name: str) -> str | None:
-        """The first value of a header, by its lower-case name."""
-        return next((value for key, value in self.headers if key.lower() == name), None)
-
-    def tokens(self, name: str) -> list[str]:
-        """The comma-separated tokens of a header in lower case (`Connection: keep-alive, Upgrade`)."""
-        return [token.strip().lower() for value in self.values(name) for token in value.split(",") if token.strip()]
 
 
 class Body(Struct, frozen=True):
@@ -86,55 +59,9 @@ class Opaque(Struct, frozen=True):
     data: bytes
 
 
-WireEvent: TypeAlias = Head | Body | Trailers | Complete | Broken | Opaque
-
-BodyKind: TypeAlias = Literal["none", "length", "chunked", "close"]
-
-
-class Framing(Struct):
-    """How the body of a message is delimited; `length` for kind `length`, `problem` if the headers contradict."""
-
-    kind: BodyKind
-    length: int = 0
-    problem: str | None = None
-
-
-_TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
-_VERSION = re.compile(r"HTTP/(\d\.\d)")
 _CHUNK_SIZE = re.compile(rb"([0-9a-fA-F]{1,16})[ \t]*(?:;|$)")
-_DECIMAL = re.compile(r"\d{1,18}")
 
-
-def request_framing(head: Head) -> Framing:
-    """RFC 9112 section 6.3 for requests: without a length there is no body."""
-    return _framing(head, Framing("none"))
-
-
-def response_framing(head: Head, method: str) -> Framing:
-    """RFC 9112 section 6.3 for the response to `method`: without a length the body lasts until the close."""
-    if method == "HEAD" or head.status in (204, 304) or 100 <= head.status < 200:
-        return Framing("none")
-    return _framing(head, Framing("close"))
-
-
-def _framing(head: Head, otherwise: Framing) -> Framing:
-    codings = head.tokens("transfer-encoding")
-    if codings:
-        if codings[-1] == "chunked":
-            return Framing("chunked")
-        if head.method:
-            return Framing("none", problem=f"the request's transfer coding {codings[-1]!r} gives its body no end")
-        return Framing("close")
-    lengths = {value.strip() for line in head.values("content-length") for value in line.split(",")}
-    if not lengths:
-        return otherwise
-    if len(lengths) > 1:
-        both = ", ".join(sorted(lengths))
-        return Framing("none", problem=f"the Content-Length headers contradict each other: {both}")
-    text = lengths.pop()
-    if not _DECIMAL.fullmatch(text):
-        return Framing("none", problem=f"the Content-Length {text!r} is not a number")
-    return Framing("length", int(text))
+WireEvent: TypeAlias = Head | Body | Trailers | Complete | Broken | Opaque
 
 
 class Reader:
@@ -270,63 +197,6 @@ def _looks_wrong(role: str, start: bytearray) -> str | None:
     return None if start[:5] == expected[: len(start)] else "the bytes do not begin with an HTTP status line"
 
 
-def parse_head(role: str, raw: bytes, at: int = 0) -> Head | str:
-    """A complete head from its bytes, or a sentence that says what is wrong with it."""
-    lines = raw.decode("latin-1").replace("\r\n", "\n").split("\n")
-    oddities: list[str] = []
-    if b"\n" in raw.replace(b"\r\n", b""):
-        oddities.append("a line of the head ends in LF alone")
-    headers = _headers(lines[1:], oddities)
-    if isinstance(headers, str):
-        return headers
-    parse = _request_line if role == "request" else _status_line
-    return parse(lines[0], Head(at, raw, "", headers, oddities=tuple(oddities)))
-
-
-def _request_line(line: str, head: Head) -> Head | str:
-    parts = line.split(" ")
-    if len(parts) < 3:
-        return f"the request line {_shown(line)} does not have three parts"
-    method, target, version = parts[0], " ".join(parts[1:-1]), _VERSION.fullmatch(parts[-1])
-    if version is None or not _TOKEN.fullmatch(method):
-        return f"the request line {_shown(line)} is not METHOD TARGET HTTP/1.x"
-    return Head(head.at, head.raw, version[1], head.headers, method=method, target=target, oddities=head.oddities)
-
-
-def _status_line(line: str, head: Head) -> Head | str:
-    version, _, rest = line.partition(" ")
-    code, _, reason = rest.partition(" ")
-    found = _VERSION.fullmatch(version)
-    if found is None or not re.fullmatch(r"[1-9]\d\d", code):
-        return f"the status line {_shown(line)} is not HTTP/1.x CODE REASON"
-    return Head(head.at, head.raw, found[1], head.headers, status=int(code), reason=reason, oddities=head.oddities)
-
-
-def _headers(lines: list[str], oddities: list[str]) -> Headers | str:
-    headers: Headers = []
-    for line in lines:
-        if not line:
-            continue
-        if line[0] in " \t":
-            if not headers:
-                return f"the header line {_shown(line)} continues nothing"
-            name, value = headers[-1]
-            headers[-1] = (name, f"{value} {line.strip()}".strip())
-            oddities.append(f"the header {name} is folded")
-            continue
-        name, colon, value = line.partition(":")
-        if not colon or not name:
-            return f"the header line {_shown(line)} has no name and colon"
-        if not _TOKEN.fullmatch(name):
-            oddities.append(f"the header name {_shown(name)} has characters that a name must not have")
-        headers.append((name.strip(), value.strip(" \t")))
-    return headers
-
-
-def _shown(text: str) -> str:
-    return repr(text if len(text) <= 60 else text[:57] + "...")
-
-
 def _read_length(reader: Reader) -> WireEvent | None:
     return _read_piece(reader) if reader._left else _read_end(reader)
 
@@ -347,7 +217,7 @@ def _read_chunk_line(reader: Reader) -> WireEvent | None:
         return line
     size = _CHUNK_SIZE.match(line)
     if size is None:
-        return reader._break(f"{_shown(line.decode('latin-1'))} is not the size of a chunk")
+        return reader._break(f"{shown(line.decode('latin-1'))} is not the size of a chunk")
     reader._left = int(size[1], 16)
     reader._step = _read_chunk if reader._left else _read_trailers
     return reader._step(reader)
@@ -365,7 +235,7 @@ def _read_chunk_end(reader: Reader) -> WireEvent | None:
     if line is None or isinstance(line, Broken):
         return line
     if line:
-        return reader._break(f"a chunk is followed by {_shown(line.decode('latin-1'))} and not by the end of its line")
+        return reader._break(f"a chunk is followed by {shown(line.decode('latin-1'))} and not by the end of its line")
     reader._step = _read_chunk_line
     return _read_chunk_line(reader)
 
@@ -379,7 +249,7 @@ def _read_trailers(reader: Reader) -> WireEvent | None:
             reader._scanned = len(buffer)
             return reader._break("the trailers are too long") if len(buffer) > MAX_HEAD else None
     raw = reader._take(ended.end())
-    headers = _headers(raw.decode("latin-1").replace("\r\n", "\n").split("\n"), [])
+    headers = parse_headers(raw.decode("latin-1").replace("\r\n", "\n").split("\n"), [])
     if isinstance(headers, str):
         return reader._break(headers)
     reader._step = _read_end

@@ -1,0 +1,148 @@
+"""Heads of HTTP/1.1 messages: request lines, status lines, header lines, and how the body that follows is delimited.
+
+RFC 9112: request line section 3, status line section 4, field syntax section 5, body length section 6.3. Lenient in
+what is accepted (bare LF, folded headers, any octet in a value), exact in what is said to be wrong.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Literal, TypeAlias
+
+from msgspec import Struct
+
+Headers: TypeAlias = list[tuple[str, str]]
+"""In wire order, values decoded as latin-1 (obs-text survives, RFC 9110 section 5.5)."""
+
+
+class Head(Struct, frozen=True):
+    """A request line or status line with its headers; `raw` is every byte of it, the blank line included."""
+
+    at: int
+    raw: bytes
+    version: str
+    headers: Headers
+    method: str = ""
+    target: str = ""
+    status: int = 0
+    reason: str = ""
+    oddities: tuple[str, ...] = ()
+
+    def values(self, name: str) -> list[str]:
+        """All values of a header, by its lower-case name."""
+        return [value for key, value in self.headers if key.lower() == name]
+
+    def value(self, name: str) -> str | None:
+        """The first value of a header, by its lower-case name."""
+        return next((value for key, value in self.headers if key.lower() == name), None)
+
+    def tokens(self, name: str) -> list[str]:
+        """The comma-separated tokens of a header in lower case (`Connection: keep-alive, Upgrade`)."""
+        return [token.strip().lower() for value in self.values(name) for token in value.split(",") if token.strip()]
+
+
+BodyKind: TypeAlias = Literal["none", "length", "chunked", "close"]
+
+
+class Framing(Struct):
+    """How the body of a message is delimited; `length` for kind `length`, `problem` if the headers contradict."""
+
+    kind: BodyKind
+    length: int = 0
+    problem: str | None = None
+
+
+_TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_VERSION = re.compile(r"HTTP/(\d\.\d)")
+_DECIMAL = re.compile(r"\d{1,18}")
+
+
+def request_framing(head: Head) -> Framing:
+    """RFC 9112 section 6.3 for requests: without a length there is no body."""
+    return _framing(head, Framing("none"))
+
+
+def response_framing(head: Head, method: str) -> Framing:
+    """RFC 9112 section 6.3 for the response to `method`: without a length the body lasts until the close."""
+    if method == "HEAD" or head.status in (204, 304) or 100 <= head.status < 200:
+        return Framing("none")
+    return _framing(head, Framing("close"))
+
+
+def _framing(head: Head, otherwise: Framing) -> Framing:
+    codings = head.tokens("transfer-encoding")
+    if codings:
+        if codings[-1] == "chunked":
+            return Framing("chunked")
+        if head.method:
+            return Framing("none", problem=f"the request's transfer coding {codings[-1]!r} gives its body no end")
+        return Framing("close")
+    lengths = {value.strip() for line in head.values("content-length") for value in line.split(",")}
+    if not lengths:
+        return otherwise
+    if len(lengths) > 1:
+        both = ", ".join(sorted(lengths))
+        return Framing("none", problem=f"the Content-Length headers contradict each other: {both}")
+    text = lengths.pop()
+    if not _DECIMAL.fullmatch(text):
+        return Framing("none", problem=f"the Content-Length {text!r} is not a number")
+    return Framing("length", int(text))
+
+
+def parse_head(role: str, raw: bytes, at: int = 0) -> Head | str:
+    """A complete head from its bytes, or a sentence that says what is wrong with it."""
+    lines = raw.decode("latin-1").replace("\r\n", "\n").split("\n")
+    oddities: list[str] = []
+    if b"\n" in raw.replace(b"\r\n", b""):
+        oddities.append("a line of the head ends in LF alone")
+    headers = parse_headers(lines[1:], oddities)
+    if isinstance(headers, str):
+        return headers
+    parse = _request_line if role == "request" else _status_line
+    return parse(lines[0], Head(at, raw, "", headers, oddities=tuple(oddities)))
+
+
+def _request_line(line: str, head: Head) -> Head | str:
+    parts = line.split(" ")
+    if len(parts) < 3:
+        return f"the request line {shown(line)} does not have three parts"
+    method, target, version = parts[0], " ".join(parts[1:-1]), _VERSION.fullmatch(parts[-1])
+    if version is None or not _TOKEN.fullmatch(method):
+        return f"the request line {shown(line)} is not METHOD TARGET HTTP/1.x"
+    return Head(head.at, head.raw, version[1], head.headers, method=method, target=target, oddities=head.oddities)
+
+
+def _status_line(line: str, head: Head) -> Head | str:
+    version, _, rest = line.partition(" ")
+    code, _, reason = rest.partition(" ")
+    found = _VERSION.fullmatch(version)
+    if found is None or not re.fullmatch(r"[1-9]\d\d", code):
+        return f"the status line {shown(line)} is not HTTP/1.x CODE REASON"
+    return Head(head.at, head.raw, found[1], head.headers, status=int(code), reason=reason, oddities=head.oddities)
+
+
+def parse_headers(lines: list[str], oddities: list[str]) -> Headers | str:
+    """Header lines without their ends, or a sentence that says what is wrong; `oddities` is added to."""
+    headers: Headers = []
+    for line in lines:
+        if not line:
+            continue
+        if line[0] in " \t":
+            if not headers:
+                return f"the header line {shown(line)} continues nothing"
+            name, value = headers[-1]
+            headers[-1] = (name, f"{value} {line.strip()}".strip())
+            oddities.append(f"the header {name} is folded")
+            continue
+        name, colon, value = line.partition(":")
+        if not colon or not name:
+            return f"the header line {shown(line)} has no name and colon"
+        if not _TOKEN.fullmatch(name):
+            oddities.append(f"the header name {shown(name)} has characters that a name must not have")
+        headers.append((name.strip(), value.strip(" \t")))
+    return headers
+
+
+def shown(text: str) -> str:
+    """A text in quotes, shortened, for a sentence about it."""
+    return repr(text if len(text) <= 60 else text[:57] + "...")
