@@ -144,7 +144,8 @@ def _lives(pid: int) -> bool:
 
 
 def test_job_control_in_a_real_terminal(tmp_path: Path) -> None:
-    """Ctrl-Z stops the job and fg goes on with it; Ctrl-C ends the command by SIGINT."""
+    """Ctrl-Z stops the job and fg goes on with it; Ctrl-C ends the command by SIGINT; a background job that reads
+    the terminal is stopped."""
     shell, terminal = pty.fork()
     if shell == 0:
         os.execvpe("bash", ["bash", "--norc", "--noprofile", "-i"], {**ENV, "PS1": "$ ", "HISTFILE": "/dev/null"})
@@ -173,6 +174,15 @@ def test_job_control_in_a_real_terminal(tmp_path: Path) -> None:
         type_in("\x03")
         type_in("echo status=$?\n")
         wait_for("status=130")
+        type_in(f"{' '.join(COMMAND)} -q cat &\n")
+        time.sleep(1)
+        type_in("\njobs -l; echo lis''ted\n")
+        wait_for("Stopped (tty input)")
+        wait_for("listed")
+        type_in("fg\n")
+        time.sleep(0.3)
+        type_in("a line\n\x04")
+        wait_for("a line\r\na line")
     finally:
         os.kill(shell, signal.SIGKILL)
         os.waitpid(shell, 0)
