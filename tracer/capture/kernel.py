@@ -76,7 +76,8 @@ FOLLOW = (
     | PTRACE_O_TRACESECCOMP
 )
 
-OP_ENTRY, OP_EXIT, OP_SECCOMP = 1, 2, 3
+OP_EXIT = 2
+"""`op` of struct ptrace_syscall_info at a syscall-exit stop; 1 is an entry stop, 3 a seccomp stop."""
 
 
 class Gone(Exception):
@@ -103,7 +104,7 @@ _MESSAGE_AT = ctypes.addressof(_message)
 
 
 def event_message(tid: int) -> int:
-    """PTRACE_GETEVENTMSG: the new thread's id at a clone event, the former thread id at an exec event."""
+    """PTRACE_GETEVENTMSG: at a fork, vfork or clone event the id of what was born."""
     request(PTRACE_GETEVENTMSG, tid, 0, _MESSAGE_AT)
     return _message.value
 

@@ -163,7 +163,7 @@ class StopLoop:
         elif event in BIRTHS:
             self._born(thread, kernel.event_message(thread.tid), event)
         elif event == kernel.PTRACE_EVENT_EXEC:
-            self._executed(thread, kernel.event_message(thread.tid))
+            self._executed(thread)
         elif event == kernel.PTRACE_EVENT_STOP:
             if number in STOPPING:
                 return Resume(kernel.PTRACE_LISTEN)
@@ -235,7 +235,7 @@ class StopLoop:
         if early is not None:
             self._handle(child, early)
 
-    def _executed(self, leader: Thread, former: int) -> None:
+    def _executed(self, leader: Thread) -> None:
         """exec(2) ends all threads but one, which takes over the leader's id; only that one is left."""
         process = leader.process
         for tid in process.threads - {leader.tid}:

@@ -11,9 +11,6 @@ import re
 from functools import cache, lru_cache
 from typing import NamedTuple
 
-FIRST_VERSION, LAST_VERSION = (1, 25), (1, 56)
-"""The API versions that the table covers."""
-
 
 class Operation(NamedTuple):
     """One row of the table; `since` and `until` are empty for routes that the specification does not list."""

@@ -108,11 +108,6 @@ class Reader:
         return self._break(f"the {self.role} was cut off after {self.offset + len(self._buffer):,} bytes{missing}")
 
     @property
-    def between_messages(self) -> bool:
-        """No byte of a next message has been read."""
-        return self._step is _read_head and not self._buffer
-
-    @property
     def pending(self) -> bytearray:
         """Bytes that were fed and have not become an event."""
         return self._buffer

@@ -13,7 +13,6 @@ from tracer.events import Direction
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 FRAME_HEADER = 9
-MAX_FRAME = 1 << 24
 MAX_HEADER_BLOCK = 1 << 20
 CALLS_KEPT = 1000
 GRPC_PREFIX = 5
