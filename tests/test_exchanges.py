@@ -93,6 +93,15 @@ def test_times_are_those_of_the_syscalls() -> None:
     assert (exchange.timing.wait, exchange.timing.total) == (0.5, 1.25)
 
 
+def test_an_answer_that_was_seen_before_its_request_took_no_time() -> None:
+    """Two threads: the read returns and is seen, and only then the write that it answers."""
+    answer = b"HTTP/1.1 204 No Content\r\n\r\n"
+    (exchange,) = exchanges(CONNECT, data("in", answer, t=1.0), data("out", REQUEST, t=1.5), CLOSE)
+    assert exchange.failure is None
+    assert (exchange.timing.sent, exchange.timing.first_byte, exchange.timing.done) == (1.0, 1.0, 1.5)
+    assert exchange.timing.wait == 0
+
+
 def test_like_syscalls_are_counted_together() -> None:
     pieces = [data("in", PARTIAL[at : at + 1]) for at in range(len(PARTIAL))]
     (exchange,) = exchanges(CONNECT, data("out", REQUEST, syscall="write"), *pieces, data("in", b" done!"))

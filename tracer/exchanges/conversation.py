@@ -58,6 +58,10 @@ class _Pending:
         exchange.request = self.request.message() if self.request else None
         exchange.response = self.response.message() if self.response else None
         exchange.stream = self.stream.finish() if self.stream else None
+        timing = exchange.timing
+        if timing.sent is not None and timing.first_byte is not None:
+            # the exit of a write can be seen after that of the read, in another thread, which got the answer to it
+            timing.sent = min(timing.sent, timing.first_byte)
         answered = exchange.response is not None and exchange.response.complete
         exchange.failure = self.broken or (None if answered or exchange.upgrade else failure)
         return exchange
