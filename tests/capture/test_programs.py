@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import needs
 from tests.capture.programs import PRELUDE, echo_server, run_program
 from tests.runs import ROOT, Run, Socktrace
 from tracer.events import Close, Connect, Data, Exec, Exit, Fork, Shutdown
@@ -198,8 +199,8 @@ def test_a_socket_is_recognised_by_any_path(kind: str, socktrace: Socktrace, tmp
         ),
         "chroot": f"os.chroot({str(tmp_path)!r}); os.chdir('/'); PATH='/echo.sock'; s=connect()",
     }[kind]
-    if kind in ("bind", "chroot") and os.geteuid() != 0:
-        pytest.skip("bind mounts and chroots need root")
+    if kind in ("bind", "chroot"):
+        needs.root()
     run = run_program(socktrace, path, source)
     assert [event.error for event in run.of(Connect)] == [None]
 
@@ -249,11 +250,8 @@ for _ in range(4): os.wait()
     log = tmp_path / "strace.log"
     path = tmp_path / "echo2.sock"
     with echo_server(path):
-        strace = ["strace", "-f", "-e", "trace=sendto,recvfrom", "-o", str(log)]
-        try:
-            subprocess.run([*strace, sys.executable, "-c", PRELUDE + source, str(path)], check=True, timeout=60)
-        except FileNotFoundError:
-            pytest.skip("strace is not installed")
+        strace = [needs.program("strace"), "-f", "-e", "trace=sendto,recvfrom", "-o", str(log)]
+        subprocess.run([*strace, sys.executable, "-c", PRELUDE + source, str(path)], check=True, timeout=60)
     begun = [line for line in log.read_text().splitlines() if re.search(r" (sendto|recvfrom)\(", line)]
     assert len(run.of(Data)) == len(begun) == 4 * 3 * 50 * 2
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from fixtures.private_daemon import Daemon, clis
+from tests import needs
 from tests.runs import COMMAND, ROOT, Socktrace
 from tracer.recording.reader import read
 
@@ -273,8 +273,8 @@ def test_the_header_keeps_no_credentials_of_the_environment(socktrace: Socktrace
 def test_buildkit_calls_are_named(socktrace: Socktrace, daemon: Daemon, tmp_path: Path) -> None:
     """The daemon calls the client, over HTTP/2 on the session. The CLI of docker.io 20.10 has BuildKit built in."""
     cli = next((path for path in clis() if path.startswith("/usr/bin/")), None)
-    if cli is None:
-        pytest.skip("needs the CLI of Debian's docker.io")
+    needs.need(cli, "needs the CLI of Debian's docker.io")
+    assert cli is not None
     (tmp_path / "Dockerfile").write_text("FROM demo\nCOPY Dockerfile /\n")
     environment = {**daemon.environment, "DOCKER_BUILDKIT": "1"}
     found = socktrace.exchanges(cli, "build", "-q", "--network", "none", str(tmp_path), env=environment)
@@ -287,9 +287,7 @@ def test_buildkit_calls_are_named(socktrace: Socktrace, daemon: Daemon, tmp_path
 
 
 def test_containerd_is_spoken_to_in_grpc(socktrace: Socktrace, daemon: Daemon) -> None:
-    ctr = shutil.which("ctr")
-    if ctr is None:
-        pytest.skip("ctr is not installed")
+    ctr = needs.program("ctr")
     path = str(daemon.folder / "exec" / "containerd" / "containerd.sock")
     (found,) = socktrace.exchanges("--socket", path, ctr, "-a", path, "-n", "moby", "images", "ls")
     assert found["upgrade"] == "h2"
