@@ -84,21 +84,13 @@ def run(trace: Trace, show: Show, complain: Callable[[str], None]) -> int:
     `complain` takes one sentence a failure. Dies by the command's signal if the command did.
     """
     from tracer.capture import launch
-    from tracer.recording.files import RecordingError
 
     try:
         program = launch.find_program(trace.argv[0])
-        output = open(show.output, "w", encoding="utf-8") if show.output else sys.stderr
-        recording = _create(trace.write)
-    except launch.CannotRun as error:
+        output, recording = _open_outputs(trace, show)
+    except (launch.CannotRun, _Failed) as error:
         complain(str(error))
         return error.status
-    except RecordingError as error:
-        complain(str(error))
-        return FAILED
-    except OSError as error:
-        complain(unwritable(error))
-        return FAILED
     front = launch.start(program, trace.argv, lambda launched, feed: _trace(trace, launched, feed))
     own = _consume(front.feed, trace, show, output, recording, complain)
     status = front.wait()
@@ -112,17 +104,12 @@ def run(trace: Trace, show: Show, complain: Callable[[str], None]) -> int:
 def watch(pid: int, trace: Trace, show: Show, complain: Callable[[str], None]) -> int:
     """Follow a process that is already running until it ends or the user does; 0, or socktrace's own status."""
     from tracer.capture import launch
-    from tracer.recording.files import RecordingError
 
     try:
-        output = open(show.output, "w", encoding="utf-8") if show.output else sys.stderr
-        recording = _create(trace.write)
-    except RecordingError as error:
+        output, recording = _open_outputs(trace, show)
+    except _Failed as error:
         complain(str(error))
-        return FAILED
-    except OSError as error:
-        complain(unwritable(error))
-        return FAILED
+        return error.status
     watching = launch.attach(lambda feed: _attach(pid, trace, feed))
     return _consume(watching.feed, trace, show, output, recording, complain) or 0
 
@@ -135,12 +122,21 @@ def _attach(pid: int, trace: Trace, feed: int) -> None:
     tracing.attach(pid, feed, _header(trace.argv, url), follow, _endpoints_of())
 
 
-def _create(path: str | None) -> Writer | None:
-    if path is None:
-        return None
-    from tracer.recording.writer import Writer
+def _open_outputs(trace: Trace, show: Show) -> tuple[TextIO, Writer | None]:
+    """Where the timeline goes and the recording, both made before anything runs. Raises _Failed."""
+    from tracer.recording.files import RecordingError
 
-    return Writer(path)
+    try:
+        output = open(show.output, "w", encoding="utf-8") if show.output else sys.stderr
+        if trace.write is None:
+            return output, None
+        from tracer.recording.writer import Writer
+
+        return output, Writer(trace.write)
+    except RecordingError as error:
+        raise _Failed(str(error), FAILED) from None
+    except OSError as error:
+        raise _Failed(unwritable(error), FAILED) from None
 
 
 def _trace(trace: Trace, launched: Launched, feed: int) -> None:
@@ -168,7 +164,7 @@ def _endpoints_of() -> EndpointsOf:
 
 
 class _Failed(Exception):
-    """The tracer reported that it could not do its work; `status` is ours."""
+    """A run that can't be done as it was asked for; `status` is ours."""
 
     def __init__(self, message: str, status: int) -> None:
         super().__init__(message)
