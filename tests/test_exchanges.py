@@ -126,6 +126,22 @@ def test_every_byte_of_a_recording_is_in_one_exchange(path: Path) -> None:
     assert carried == moved
 
 
+def test_what_is_odd_is_said() -> None:
+    raw = b"POST / HTTP/1.1\r\nContent-Length: 9\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\n"
+    (exchange,) = exchanges(CONNECT, data("out", raw))
+    assert exchange.request is not None
+    assert exchange.request.body.size == 1
+    assert exchange.request.head.oddities == (
+        "Content-Length and Transfer-Encoding are both there: the first does not count",
+    )
+
+
+def test_bytes_that_nobody_asked_for_are_an_exchange_with_a_failure() -> None:
+    answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+    found = exchanges(CONNECT, data("out", REQUEST), data("in", answer + b"HTTP/1.1 408 Late\r\n\r\n"), CLOSE)
+    assert [item.failure for item in found] == [None, "the daemon sent 21 bytes that no request asked for"]
+
+
 def test_in_order_gives_exchanges_by_their_requests() -> None:
     second = Connect(t=0.0, conn=2, pid=7, tid=7, fd=4, family="unix", address="/run/docker.sock")
     answer = b"HTTP/1.1 204 No Content\r\n\r\n"

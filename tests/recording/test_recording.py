@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
 import json
 from pathlib import Path
 
 import pytest
+from h2.config import H2Configuration
+from h2.connection import H2Connection
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tracer.events import Close, Connect, Data, Direction, End, Event, Exec, Header, Note, Peer
+from tracer.events import Close, Connect, Credentials, Data, Direction, End, Event, Exec, Header, Note, Peer
+from tracer.exchanges import Exchange, assemble
 from tracer.recording.files import RecordingError
 from tracer.recording.lines import decode, encode
 from tracer.recording.reader import read
@@ -170,6 +174,105 @@ def test_secrets_are_found_wherever_two_writes_split_them() -> None:
     for cut in range(1, len(REQUEST)):
         assert masked([REQUEST[:cut], REQUEST[cut:]]) == whole, cut
     assert masked([REQUEST[at : at + 1] for at in range(len(REQUEST))]) == whole
+
+
+def _auth(value: object) -> bytes:
+    return base64.urlsafe_b64encode(json.dumps(value).encode())
+
+
+LOGIN = {"username": "an", "password": "hunter2", "serveraddress": "registry.example"}
+
+
+@pytest.mark.parametrize(
+    ("header", "value", "said"),
+    [
+        ("X-Registry-Auth", LOGIN, [("registry.example", "an", "password")]),
+        ("x-registry-auth", {"identitytoken": "abc"}, [("", "", "identity token")]),
+        ("X-Registry-Auth", {}, [("", "", "nothing")]),
+        ("X-Registry-Auth", None, []),
+        (
+            "X-Registry-Config",
+            {"a.example": {"username": "u", "password": "p"}, "b.example": {"registrytoken": "t"}},
+            [("a.example", "u", "password"), ("b.example", "", "registry token")],
+        ),
+    ],
+)
+def test_whose_credentials_they_are_outlives_the_masking(
+    header: str, value: object, said: list[tuple[str, str, str]]
+) -> None:
+    raw = b"POST /images/create HTTP/1.1\r\n%b: %b\r\n\r\n" % (header.encode(), _auth(value))
+    for cut in range(1, len(raw)):
+        out = list(redact([HEADER, connect(), data(raw[:cut]), data(raw[cut:]), End(t=1.0)]))
+        found = [event for event in out if isinstance(event, Credentials)]
+        assert [(event.registry, event.user, event.kind) for event in found] == said
+        moved = b"".join(event.payload or b"" for event in out if isinstance(event, Data))
+        assert _auth(value) not in moved
+        assert len(moved) == len(raw)
+    (exchange,) = [item for item in assemble(out) if isinstance(item, Exchange)]
+    assert [(login.registry, login.user, login.kind) for login in exchange.logins] == said
+    (unmasked,) = [item for item in assemble([connect(), data(raw), End(t=1.0)]) if isinstance(item, Exchange)]
+    assert unmasked.logins == exchange.logins
+
+
+def test_what_is_said_of_credentials_is_an_event() -> None:
+    said = Credentials(t=0.4, conn=1, at=0, registry="registry.example", user="an", kind="password")
+    assert decode(encode(said)) == said
+
+
+GRPC = [(":authority", "x"), ("content-type", "application/grpc")]
+
+
+def _session(caller: str, path: str, message: bytes) -> list[Event]:
+    """A connection that becomes HTTP/2, and one call of the daemon or of the client with its answer."""
+    ours = H2Connection(H2Configuration(client_side=True))
+    theirs = H2Connection(H2Configuration(client_side=False))
+    ours.initiate_connection()
+    theirs.initiate_connection()
+    ours.send_headers(1, [(":method", "POST"), (":path", path), (":scheme", "http"), *GRPC])
+    ours.send_data(1, b"\0" + len(message).to_bytes(4, "big") + message, end_stream=True)
+    asked = ours.data_to_send()
+    theirs.receive_data(asked)
+    theirs.send_headers(1, [(":status", "200"), ("content-type", "application/grpc")])
+    theirs.send_data(1, b"\0" + len(message).to_bytes(4, "big") + message)
+    theirs.send_headers(1, [("grpc-status", "0")], end_stream=True)
+    answered = theirs.data_to_send()
+    upgrade = b"POST /session HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n"
+    switched = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\n\r\n"
+    way: list[Direction] = ["in", "out"] if caller == "daemon" else ["out", "in"]
+    return [
+        HEADER, connect(), data(upgrade), data(switched, dir="in"),
+        data(asked, dir=way[0]), data(answered, dir=way[1]), End(t=1.0),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("path", "secret"),
+    [
+        ("/moby.filesync.v1.Auth/Credentials", True),
+        ("/moby.buildkit.secrets.v1.Secrets/GetSecret", True),
+        ("/moby.filesync.v1.FileSync/DiffCopy", False),
+    ],
+)
+@pytest.mark.parametrize("caller", ["daemon", "client"])
+def test_credentials_in_a_build_session_are_masked(caller: str, path: str, secret: bool) -> None:
+    events = _session(caller, path, b"\x0a\x07hunter2")
+    out = list(redact(events))
+    assert [getattr(event, "size", 0) for event in out] == [getattr(event, "size", 0) for event in events]
+    assert any(b"hunter2" in (event.payload or b"") for event in out if isinstance(event, Data)) is not secret
+    (exchange,) = [item for item in assemble(out) if isinstance(item, Exchange)]
+    assert exchange.stream is not None
+    (call,) = exchange.stream.calls
+    assert (call["sent"], call["received"], call["status"]) == (1, 1, 0)
+    assert [message.get("masked", False) for message in call["messages"]] == [secret, secret]
+
+
+def test_secret_build_arguments_of_a_solve_are_masked() -> None:
+    argument = b"\x0a\x13build-arg:NPM_TOKEN\x12\x06abcdef"
+    message = b"\x3a" + bytes([len(argument)]) + argument
+    out = list(redact(_session("client", "/moby.buildkit.v1.Control/Solve", message)))
+    moved = b"".join(event.payload or b"" for event in out if isinstance(event, Data))
+    assert b"abcdef" not in moved
+    assert b"build-arg:NPM_TOKEN\x12\x06******" in moved
 
 
 def test_a_chunked_body_is_masked_in_its_chunks() -> None:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import io
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
-from rich.console import Console
+from rich.console import Console, RenderableType
 
+from tracer.engine.stories import told
 from tracer.exchanges import assemble, in_order
 from tracer.recording.reader import read
+from tracer.views.stories import by_story
 from tracer.views.style import ASCII, UNICODE, Symbols
 from tracer.views.timeline import Timeline
 
@@ -18,7 +21,9 @@ FIXTURES = Path(__file__).parents[2] / "fixtures"
 GOLDEN = Path(__file__).parent / "golden"
 
 SCREENS = [
-    *[(path.stem, width, 0) for path in sorted(FIXTURES.glob("*.jsonl")) for width in (80, 200)],
+    *[(path.stem, 80, 0) for path in sorted(FIXTURES.glob("*.jsonl"))],
+    *[(name, 200, 0) for name in ("ps", "run", "life", "buildkit", "refused", "sdk")],
+    *[(name, 100, 2) for name in ("run-terminal", "run-stdin", "logs-look-alike", "buildkit")],
     ("run", 80, 1),
     ("curl-create", 80, 2),
     ("ps", 80, 3),
@@ -27,24 +32,44 @@ SCREENS = [
 
 
 def timeline(name: str, width: int, verbosity: int, symbols: Symbols = UNICODE, color: bool = False) -> str:
+    items = in_order(told(assemble(read(str(FIXTURES / f"{name}.jsonl")), keep_pieces=verbosity >= 3)))
+    return printed(Timeline(verbosity, symbols).render(items), width, color)
+
+
+def printed(pieces: Iterable[RenderableType], width: int, color: bool = False) -> str:
+    """Pieces of a view on a terminal of this width."""
     out = io.StringIO()
     console = Console(
         file=out, width=width, force_terminal=color, color_system="standard" if color else None, _environ={}
     )
-    items = in_order(assemble(read(str(FIXTURES / f"{name}.jsonl")), keep_pieces=verbosity >= 3))
-    for piece in Timeline(verbosity, symbols).render(items):
+    for piece in pieces:
         console.print(piece, highlight=False, markup=False, soft_wrap=True)
     return out.getvalue()
 
 
 @pytest.mark.parametrize(("name", "width", "verbosity"), SCREENS)
 def test_the_timeline(name: str, width: int, verbosity: int) -> None:
-    golden = GOLDEN / f"{name}-{width}{'v' * verbosity}.txt"
-    shown = timeline(name, width, verbosity)
+    compare(f"{name}-{width}{'v' * verbosity}.txt", timeline(name, width, verbosity))
+
+
+def compare(file: str, shown: str) -> None:
+    """What is shown is what the golden file says."""
+    golden = GOLDEN / file
     if os.environ.get("SOCKTRACE_GOLDEN") == "write":
         golden.parent.mkdir(exist_ok=True)
         golden.write_text(shown, encoding="utf-8")
     assert shown == golden.read_text(encoding="utf-8")
+
+
+def test_grouped_by_story() -> None:
+    items = in_order(told(assemble(read(str(FIXTURES / "life.jsonl")))))
+    compare("life-stories-80.txt", printed(Timeline().render(by_story(items)), 80))
+
+
+@pytest.mark.parametrize("name", ["logs-follow", "pull", "build", "run-stdin"])
+def test_as_it_happens(name: str) -> None:
+    items = told(assemble(read(str(FIXTURES / f"{name}.jsonl")), live=True))
+    compare(f"{name}-live-80.txt", printed(Timeline(compact=True).render(items), 80))
 
 
 @pytest.mark.parametrize(("name", "width", "verbosity"), SCREENS)

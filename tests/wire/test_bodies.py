@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
 import io
 import json
+import lzma
+import random
+import sys
 import tarfile
+from collections.abc import Callable
 from hashlib import sha256
 from typing import Any
 
 import pytest
+import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tracer.wire.bodies import Body, BodyReader
+from tracer.wire.bodies import Body, BodyReader, settled
 
 
 def read(data: bytes, media_type: str = "", coding: str = "", step: int = 1 << 30) -> Body:
@@ -65,6 +71,50 @@ def test_the_kind_is_the_same_however_the_body_comes(media_type: str, data: byte
     assert whole.sha256 == sha256(data).hexdigest()
     for step in (1, 2, 7, 100, 513):
         assert read(data, media_type, step=step) == whole
+
+
+@pytest.mark.parametrize(
+    ("compression", "packed"),
+    [
+        ("gzip", gzip.compress(archive())),
+        ("bzip2", bz2.compress(archive())),
+        ("xz", lzma.compress(archive())),
+        ("zstd", zstandard.compress(archive())),
+    ],
+)
+def test_a_compressed_archive_is_listed_and_its_compression_named(compression: str, packed: bytes) -> None:
+    whole = read(packed, "application/x-tar")
+    assert (whole.kind, whole.compression, whole.entries, whole.size) == ("tar", compression, 3, len(packed))
+    for step in (1, 7, 600):
+        assert read(packed, "application/x-tar", step=step) == whole
+
+
+@pytest.mark.parametrize("compression", ["gzip", "bzip2", "xz", "zstd"])
+def test_a_damaged_compressed_body_ends_where_the_damage_is(compression: str) -> None:
+    packers: dict[str, Callable[[bytes], bytes]] = {
+        "gzip": gzip.compress,
+        "bzip2": bz2.compress,
+        "xz": lzma.compress,
+        "zstd": zstandard.compress,
+    }
+    packed = packers[compression](random.Random(7).randbytes(20000))
+    damaged = packed[: len(packed) // 2] + b"\xff" * 500 + packed[len(packed) // 2 + 500 :]
+    assert read(damaged, "application/octet-stream", step=100).compression == compression
+
+
+def test_where_zstandard_is_missing_the_compression_is_named_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "zstandard", None)
+    body = read(zstandard.compress(archive()), "application/x-tar")
+    assert (body.kind, body.compression) == ("binary", "zstd")
+
+
+def test_a_terminals_output_and_frames_are_both_kept_until_somebody_knows() -> None:
+    body = read(FRAMES, "application/octet-stream")
+    assert (body.kind, body.guessed) == ("multiplexed", True)
+    raw = settled(body, terminal=True)
+    assert (raw.kind, raw.preview, raw.guessed) == ("raw", FRAMES.decode(), False)
+    assert settled(body, terminal=False).preview == body.preview
+    assert settled(raw, terminal=False) == raw, "what is settled stays so"
 
 
 def test_an_empty_body_is_none() -> None:

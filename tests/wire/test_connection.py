@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
-from pathlib import Path
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.wire.wires import decode
-from tracer.events import Data
-from tracer.recording.reader import read
 from tracer.wire.connection import HttpConnection
 
 PING = b"HEAD /_ping HTTP/1.1\r\nHost: docker\r\n\r\n"
@@ -127,25 +122,6 @@ def test_damaged_conversations_never_raise_and_lose_no_bytes(data: st.DataObject
             damaged[data.draw(st.integers(0, len(raw) - 1))] = data.draw(st.integers(0, 255))
         pieces.append((direction, bytes(damaged)))
     decode(pieces)
-
-
-RECORDINGS = sorted((Path(__file__).parents[2] / "fixtures").glob("*.jsonl"))
-
-
-@pytest.mark.parametrize("path", RECORDINGS, ids=lambda path: path.stem)
-@given(data=st.data())
-def test_real_recordings_mean_the_same_however_they_are_cut(path: Path, data: st.DataObject) -> None:
-    events = [event for event in read(str(path)) if isinstance(event, Data)]
-    conns = {event.conn for event in events}
-    if not conns:
-        return
-    conn = data.draw(st.sampled_from(sorted(conns)))
-    pieces = [(event.dir, event.payload or b"") for event in events if event.conn == conn and event.size]
-    cuts: list[tuple[str, bytes]] = []
-    for direction, raw in pieces:
-        places = sorted(data.draw(st.sets(st.integers(0, len(raw)), max_size=5)) | {0, len(raw)})
-        cuts += [(direction, raw[a:b]) for a, b in pairwise(places)]
-    assert decode(cuts) == decode([(direction, raw) for direction, raw in pieces])
 
 
 def test_a_server_that_speaks_first_is_not_kept_in_memory_for_ever() -> None:

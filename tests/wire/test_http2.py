@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from hypothesis import strategies as st
 from tracer.events import Direction
 from tracer.exchanges import Exchange, assemble
 from tracer.recording.reader import read
+from tracer.wire.grpc import Messages, as_object
 from tracer.wire.http2 import PREFACE, Http2Connection
 
 Piece = tuple[Direction, bytes]
@@ -55,6 +58,40 @@ def conversation(caller: Direction = "out") -> list[Piece]:
         server.send_headers(stream, [("grpc-status", status), ("grpc-message", "said")], end_stream=True)
     pass_on()
     return pieces
+
+
+def test_calls_have_times_and_their_messages_fields() -> None:
+    connection = Http2Connection()
+    for t, (direction, data) in enumerate(conversation()):
+        connection.feed(direction, data, float(t))
+    first, second = (call.as_object() for call in connection.calls)
+    assert first["began"] == second["began"]
+    assert first["duration"] == second["duration"] == 1.0
+    assert [(m["by"], m["size"]) for m in first["messages"]] == [
+        ("client", 8),
+        ("daemon", 3),
+        ("daemon", 5000),
+        ("daemon", 0),
+    ]
+    assert first["messages"][3]["fields"] == {}
+    assert (second["status"], second["message"], second["received"]) == (5, "said", 0)
+
+
+@pytest.mark.parametrize("coding", ["gzip", "deflate"])
+def test_a_compressed_message_is_opened(coding: str) -> None:
+    packed = gzip.compress(b"\x0a\x02hi") if coding == "gzip" else zlib.compress(b"\x0a\x02hi")
+    messages = Messages()
+    messages.feed(b"\1" + len(packed).to_bytes(4, "big") + packed)
+    assert as_object(messages.kept[0], "client", coding)["fields"] == {"1": "hi"}
+    assert as_object(messages.kept[0], "client", "snappy")["fields"] is None
+
+
+def test_a_long_message_is_counted_and_not_kept() -> None:
+    messages = Messages()
+    for _ in range(3):
+        messages.feed(b"\0" + (1 << 20).to_bytes(4, "big") + bytes(1 << 20))
+    assert (messages.count, messages.size) == (3, 3 * ((1 << 20) + 5))
+    assert [kept.data for kept in messages.kept] == [None] * 3
 
 
 def calls(pieces: list[Piece]) -> list[dict[str, Any]]:

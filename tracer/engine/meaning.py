@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from msgspec import Struct
 
-from tracer.engine import failures, operations, requests, responses
+from tracer.engine import diagnosis, operations, requests, responses
+from tracer.engine.names import short_id
 from tracer.engine.operations import Operation
 from tracer.exchanges import Exchange
+from tracer.words import Said
 
 
 class Meaning(Struct, frozen=True):
@@ -18,8 +22,14 @@ class Meaning(Struct, frozen=True):
     query: dict[str, list[str]]
     operation: Operation | None
     asked: str | None
+    """What the request asks for, with the registries that it brings credentials for."""
     answered: str | None
-    advice: str | None
+    advice: Said | None
+    """Why it failed and what to do, if it did."""
+    agreed: str | None
+    """Which API version client and daemon agreed on, where this exchange is the first to use it."""
+    context: list[str]
+    """What earlier exchanges have to do with this one: whose story it is, whose terminal a resize is for."""
 
     @property
     def summary(self) -> str | None:
@@ -47,7 +57,7 @@ def meaning_of(exchange: Exchange) -> Meaning:
     """What `exchange` means; unknown paths have no operation, failed connects have only advice."""
     connect = exchange.party.connect
     if exchange.request is None:
-        return Meaning("", None, "", {}, None, None, None, failures.advice(connect))
+        return Meaning("", None, "", {}, None, None, None, diagnosis.of_connect(connect), None, [])
     head, body = exchange.request.head, exchange.request.body
     path, raw_query = operations.split_target(head.target)
     route = operations.route(head.method, path)
@@ -59,10 +69,29 @@ def meaning_of(exchange: Exchange) -> Meaning:
         route.path,
         query,
         route.operation,
-        requests.asked(name, body.preview, query, body.kind, body.entries, body.size),
+        requests.asked(name, body, query, exchange.logins),
         responses.answered(exchange, name),
-        None,
+        diagnosis.of_exchange(exchange),
+        _agreed(exchange),
+        list(_context(exchange)),
     )
+
+
+def _agreed(exchange: Exchange) -> str | None:
+    agreed = exchange.negotiation
+    if agreed is None:
+        return None
+    client = f"client {agreed.client}, " if agreed.client else ""
+    return f"API version: {client}daemon {agreed.daemon}, they speak {agreed.spoken}"
+
+
+def _context(exchange: Exchange) -> Iterator[str]:
+    story = exchange.story
+    if story is not None and story.made_by != exchange.number:
+        name = f" {story.name}" if story.name else f" {short_id(story.id)}"
+        yield f"{story.kind}{name}{f' of {story.made_by}' if story.made_by else ''}"
+    if exchange.stream_of is not None:
+        yield f"the terminal of {exchange.stream_of}"
 
 
 def parse_query(text: str) -> dict[str, list[str]]:

@@ -3,22 +3,44 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from tracer.engine.names import count, short_id, size
+from tracer.engine.names import count, listed, short_id, size
+from tracer.wire.bodies import Body
+from tracer.wire.registry_auth import Login
 
 Query = dict[str, list[str]]
 Asker = Callable[[Any, Query], list[str]]
 
 
-def asked(operation: str, body: Any, query: Query, kind: str, entries: int, body_size: int) -> str | None:
+def asked(operation: str, body: Body, query: Query, logins: Sequence[Login] = ()) -> str | None:
     """The essence of a request, or None where the path says it all."""
-    if kind == "tar":
-        return f"{count(entries, 'file')} in a tar of {size(body_size)}"
     asker = ASKERS.get(operation)
-    parts = asker(body if isinstance(body, dict) else {}, query) if asker else []
+    parts = asker(body.preview if isinstance(body.preview, dict) else {}, query) if asker else []
+    if body.kind == "tar" or body.compression:
+        parts.append(archive(body))
+    parts += [_login(login) for login in logins]
     return " · ".join(part for part in parts if part) or None
+
+
+def _login(login: Login) -> str:
+    """`credentials for REGISTRY, user NAME`; what secret it was is said where it is not a password."""
+    if login.kind == "nothing":
+        return f"no credentials for {login.registry}" if login.registry else "no credentials"
+    user = f", user {login.user}" if login.user else ""
+    kind = "" if login.kind == "password" else f" ({login.kind})"
+    return f"credentials for {login.registry or 'the registry'}{user}{kind}"
+
+
+def archive(body: Body) -> str:
+    """`3 files in a tar of 2.05 kB: Dockerfile, greeting, src/`."""
+    packed = f", packed with {body.compression}" if body.compression else ""
+    if body.kind != "tar":
+        return f"{size(body.size)}{packed}"
+    names = [member["name"] for member in body.preview]
+    listing = f": {listed(names, 4)}" if names else ""
+    return f"{count(body.entries, 'file')} in a tar of {size(body.size)}{packed}{listing}"
 
 
 def _command(words: Any) -> str:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from tracer.engine.names import count, listed, short_id, shorten_ids, size
+from tracer.engine import progress
+from tracer.engine.names import count, listed, short_id, size
+from tracer.engine.requests import archive
 from tracer.exchanges import Exchange, Message
 from tracer.wire.bodies import Body
 
@@ -19,7 +21,7 @@ def answered(exchange: Exchange, operation: str | None) -> str | None:
         return None
     status, body = response.head.status, response.body
     if status >= 400:
-        return _error(body)
+        return error_message(body)
     if exchange.upgrade:
         return _upgraded(exchange)
     if status == 304:
@@ -35,7 +37,8 @@ def answered(exchange: Exchange, operation: str | None) -> str | None:
     return _by_kind(body)
 
 
-def _error(body: Body) -> str | None:
+def error_message(body: Body) -> str | None:
+    """What an error answer says: docker's message, podman's cause, or its first line."""
     if isinstance(body.preview, dict):
         message = body.preview.get("message") or body.preview.get("cause")
         return str(message) if message else None
@@ -45,11 +48,10 @@ def _error(body: Body) -> str | None:
 def _upgraded(exchange: Exchange) -> str:
     stream = exchange.stream
     if stream is not None and stream.kind in ("grpc", "http2"):
-        callers = sorted({call["caller"] for call in stream.calls})
+        callers = " and the ".join(sorted({call["caller"] for call in stream.calls}))
         what = "gRPC" if stream.kind == "grpc" else "HTTP/2"
-        return (
-            f"the connection speaks {what} now: {count(len(stream.calls), 'call')} by the {' and the '.join(callers)}"
-        )
+        calls = count(stream.count, "call") + (f" by the {callers}" if callers else "")
+        return f"the connection speaks {what} now: {calls}"
     if stream is None or stream.kind == "opaque":
         sent, received = (stream.bytes_out, stream.bytes_in) if stream else (0, 0)
         return f"no longer HTTP/1.1: the connection speaks {exchange.upgrade}; {sent:,} B sent, {received:,} B received"
@@ -60,6 +62,11 @@ def _upgraded(exchange: Exchange) -> str:
         parts += [
             f"{size:,} B of {name}" for name, size in (("stdout", stream.stdout), ("stderr", stream.stderr)) if size
         ]
+    if stream.stdin_closed is not None:
+        parts.append("stdin closed by the client")
+    if stream.resizes:
+        last = stream.resizes[-1]
+        parts.append(f"the terminal is {last['w']}×{last['h']}")
     return f"no longer HTTP, the connection is a stream now: {', '.join(parts) or 'nothing flowed'}"
 
 
@@ -68,10 +75,12 @@ def _by_kind(body: Body) -> str | None:
         return count(len(body.preview), "entry", "entries")
     if body.kind == "jsonlines":
         return count(body.entries, "JSON line")
-    if body.kind == "tar":
-        return f"{count(body.entries, 'file')} in a tar of {size(body.size)}"
+    if body.kind == "tar" or body.compression:
+        return archive(body)
     if body.kind == "multiplexed":
-        return _output(body.preview)
+        return _output(body.streams)
+    if body.kind == "raw":
+        return f"{body.size:,} B of a terminal's output"
     if body.kind == "text":
         return _first_line(body.preview)
     return None
@@ -82,12 +91,8 @@ def _first_line(text: Any) -> str | None:
     return lines[0] if lines else None
 
 
-def _output(frames: list[dict[str, Any]]) -> str:
-    totals: dict[str, int] = {}
-    for frame in frames:
-        totals[frame["stream"]] = totals.get(frame["stream"], 0) + frame["size"]
-    parts = [f"{total:,} B of {name}" for name, total in totals.items()]
-    return " and ".join(parts)
+def _output(streams: dict[str, int]) -> str:
+    return " and ".join(f"{total:,} B of {name}" for name, total in streams.items() if total)
 
 
 def _ping(body: Any, response: Message) -> str | None:
@@ -164,17 +169,7 @@ def _pruned(body: Any, response: Message) -> str:
 
 
 def _progress(body: Any, response: Message) -> str | None:
-    """pull, push, build, load: JSON lines with status, stream, aux, and the error that comes with status 200."""
-    lines = body if isinstance(body, list) else [body]
-    lines = [line for line in lines if isinstance(line, dict)]
-    error = next((line["error"] for line in reversed(lines) if line.get("error")), None)
-    if error:
-        return f"failed, though the status is {response.head.status}: {error}"
-    image = next((line["aux"].get("ID") for line in reversed(lines) if isinstance(line.get("aux"), dict)), None)
-    last = next((line.get("status") or line.get("stream") for line in reversed(lines)), None)
-    if image:
-        return f"image {short_id(image)} built"
-    return shorten_ids(str(last)).strip() if last else None
+    return progress.summary(response.body, response.head.status)
 
 
 def _networks(body: Any, response: Message) -> str:

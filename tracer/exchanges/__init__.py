@@ -6,6 +6,18 @@ exchange is yielded when it is over, which may be long after the next one on ano
 """
 
 from tracer.exchanges.assembly import assemble, in_order
-from tracer.exchanges.types import Call, Exchange, Item, Message, Party, Timing
+from tracer.exchanges.types import Call, Exchange, Growth, Item, Message, Negotiation, Party, Story, Timing
 
-__all__ = ["Call", "Exchange", "Item", "Message", "Party", "Timing", "assemble", "in_order"]
+__all__ = [
+    "Call",
+    "Exchange",
+    "Growth",
+    "Item",
+    "Message",
+    "Negotiation",
+    "Party",
+    "Story",
+    "Timing",
+    "assemble",
+    "in_order",
+]

@@ -10,6 +10,7 @@ import msgspec.structs
 from tracer.events import (
     Close,
     Connect,
+    Credentials,
     Data,
     End,
     Event,
@@ -20,7 +21,7 @@ from tracer.events import (
     Shutdown,
 )
 from tracer.exchanges.conversation import Conversation
-from tracer.exchanges.types import Exchange, Item, Party
+from tracer.exchanges.types import Exchange, Growth, Item, Party
 
 
 def _numbers() -> Iterator[int]:
@@ -30,10 +31,11 @@ def _numbers() -> Iterator[int]:
         yield number
 
 
-def assemble(events: Iterable[Event], *, keep_pieces: bool = False) -> Iterator[Item]:
+def assemble(events: Iterable[Event], *, keep_pieces: bool = False, live: bool = False) -> Iterator[Item]:
     """Events with their `data` turned into exchanges; all other events stay, in their places.
 
-    With `keep_pieces` every syscall of an exchange is kept with its bytes (for `-vvv` and for replaying).
+    With `keep_pieces` every syscall of an exchange is kept with its bytes (for `-vvv` and for replaying). With `live`
+    the entries of exchanges that go on come as Growth, as soon as they are there.
     """
     numbers = _numbers()
     conversations: dict[int, Conversation] = {}
@@ -50,7 +52,7 @@ def assemble(events: Iterable[Event], *, keep_pieces: bool = False) -> Iterator[
             party = _party(event, programs)
             yield event
             if event.error is None:
-                conversations[event.conn] = Conversation(party, keep_pieces)
+                conversations[event.conn] = Conversation(party, keep_pieces=keep_pieces, live=live)
             else:
                 yield _refused(next(numbers), party)
             continue
@@ -60,19 +62,27 @@ def assemble(events: Iterable[Event], *, keep_pieces: bool = False) -> Iterator[
             programs.pop(event.pid, None)
         elif isinstance(event, Failed) and conversation is not None:
             conversation.failed(event)
+        elif isinstance(event, Credentials) and conversation is not None:
+            conversation.credentials(event)
+        elif isinstance(event, Shutdown) and conversation is not None:
+            conversation.shutdown(event)
         elif isinstance(event, PeerFound) and conversation is not None:
             _know_peer(conversation.party, event)
         elif isinstance(event, Close) and conversation is not None:
+            if conversation.refused:
+                yield _refused(next(numbers), _not_connected(conversation))
             yield from conversation.close(event.t, why="the connection was closed", numbers=numbers)
             del conversations[event.conn]
         elif isinstance(event, End):
             yield from _cut_off(conversations, event.t, "the command ended first", numbers)
-        if not isinstance(event, Shutdown):
+        if not isinstance(event, Shutdown | Credentials):
             yield event
     yield from _cut_off(conversations, t, "the recording ends here", numbers)
 
 
-def _cut_off(conversations: dict[int, Conversation], t: float, why: str, numbers: Iterator[int]) -> Iterator[Exchange]:
+def _cut_off(
+    conversations: dict[int, Conversation], t: float, why: str, numbers: Iterator[int]
+) -> Iterator[Exchange | Growth]:
     for conversation in conversations.values():
         yield from conversation.close(t, why=why, numbers=numbers)
     conversations.clear()
@@ -85,6 +95,13 @@ def _party(connect: Connect, programs: dict[int, Exec]) -> Party:
 
 def _know_peer(party: Party, found: PeerFound) -> None:
     party.connect = msgspec.structs.replace(party.connect, peer=found.peer)
+
+
+def _not_connected(conversation: Conversation) -> Party:
+    """The party of a connection that came to nothing after connect(2) had answered EINPROGRESS."""
+    party = conversation.party
+    party.connect = msgspec.structs.replace(party.connect, error=conversation.refused)
+    return party
 
 
 def _refused(number: int, party: Party) -> Exchange:

@@ -4,30 +4,30 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
+from typing import Any
 
-from tracer.events import (
-    Data,
-    Direction,
-    Failed,
-)
-from tracer.exchanges.types import Call, Exchange, Message, Party
+from tracer.events import Credentials, Data, Direction, Failed, Shutdown
+from tracer.exchanges.types import Call, Exchange, Growth, Message, Party
+from tracer.wire import registry_auth
 from tracer.wire.bodies import BodyReader
+from tracer.wire.bodies.pieces import OnEntry
 from tracer.wire.connection import HttpConnection, Step, Upgraded
 from tracer.wire.heads import Head, Headers
 from tracer.wire.http1 import Body as BodyPiece
 from tracer.wire.http1 import Broken, Complete, Opaque, Trailers
+from tracer.wire.registry_auth import Login
 from tracer.wire.streams import StreamReader, reader_for
 
 
 class _Side:
     """One message being read."""
 
-    def __init__(self, head: Head) -> None:
+    def __init__(self, head: Head, on_entry: OnEntry | None) -> None:
         self.head = head
         self.trailers: Headers = []
         self.complete = False
         media_type = head.value("content-type") or ""
-        self.body = BodyReader(media_type, head.value("content-encoding") or "")
+        self.body = BodyReader(media_type, head.value("content-encoding") or "", on_entry)
 
     def message(self) -> Message:
         return Message(self.head, self.body.finish(), self.trailers, self.complete)
@@ -70,21 +70,38 @@ class _Pending:
 class Conversation:
     """One connection: feeds the decoder and sorts what it says into exchanges."""
 
-    def __init__(self, party: Party, keep_pieces: bool) -> None:
+    def __init__(self, party: Party, *, keep_pieces: bool, live: bool) -> None:
         self.party = party
         self._keep_pieces = keep_pieces
+        self._live = live
+        self._grown: list[Growth] = []
+        self._now = 0.0
+        self._credentials: dict[int, list[Login]] = {}
+        """What was said of the masked headers of a request, by the offset of its head."""
         self._wire = HttpConnection(midway=party.connect.midway)
         self._pending: deque[_Pending] = deque()
         self._first_number = 0
         """Number, within this connection, of the oldest pending exchange."""
         self._offsets: dict[Direction, int] = {"out": 0, "in": 0}
-        self._waiting: dict[Direction, list[tuple[Data, int, int]]] = {"out": [], "in": []}
+        self._waiting: dict[Direction, deque[tuple[Data, int, int]]] = {"out": deque(), "in": deque()}
         """Syscalls with bytes that are not in an exchange yet: the event, its offset, and up to where it was shared."""
         self._last_failure: Failed | None = None
         self.closed = False
 
-    def data(self, event: Data, numbers: Iterator[int]) -> Iterator[Exchange]:
+    def credentials(self, event: Credentials) -> None:
+        """What a masked header of a request, whose head comes next, said."""
+        login = Login(event.registry, event.user, event.kind)
+        self._credentials.setdefault(event.at, []).append(login)
+
+    def shutdown(self, event: Shutdown) -> None:
+        """The client sends no more on a connection that may be a stream."""
+        for pending in self._pending:
+            if pending.stream is not None and "wr" in event.how:
+                pending.stream.half_closed(event.t)
+
+    def data(self, event: Data, numbers: Iterator[int]) -> Iterator[Exchange | Growth]:
         """The bytes of one syscall."""
+        self._now = event.t
         start = self._offsets[event.dir]
         self._offsets[event.dir] = start + event.size
         steps = self._wire.take(event.dir, event.size, event.payload)
@@ -93,23 +110,25 @@ class Conversation:
             pending = self._step(step, event, numbers)
             if pending is not None and pending not in touched:
                 touched.append(pending)
-        self._share_out(event, start, touched)
+        self._waiting[event.dir].append((event, start, start))
+        for direction in self._waiting:  # an answer may have been seen before its request, in another thread
+            self._share_out(direction, touched)
+        yield from self._growth()
         yield from self._finished(event.t)
 
-    def _share_out(self, event: Data, start: int, touched: list[_Pending]) -> None:
-        """Give the syscall to the exchanges that its bytes belong to. A piece of a head, or bytes that are held back
+    def _share_out(self, direction: Direction, touched: list[_Pending]) -> None:
+        """Give syscalls to the exchanges that their bytes belong to. A piece of a head, or bytes that are held back
         until a change of protocol is decided, belong to an exchange only later."""
-        waiting = self._waiting[event.dir]
-        waiting.append((event, start, start))
-        understood = self._wire.understood(event.dir)
-        for earlier, begin, shared in waiting:
+        waiting = self._waiting[direction]
+        understood = self._wire.understood(direction)
+        while waiting and waiting[0][2] <= understood:
+            event, begin, shared = waiting[0]
             for pending in touched:
-                self._carry(pending, earlier, begin, shared)
-        self._waiting[event.dir] = [
-            (earlier, begin, max(begin, understood))
-            for earlier, begin, _ in waiting
-            if begin + earlier.size > understood
-        ]
+                self._carry(pending, event, begin, shared, understood)
+            if understood < begin + event.size:
+                waiting[0] = (event, begin, understood)
+                return
+            waiting.popleft()
 
     def _in_progress(self, direction: Direction) -> Iterator[_Pending]:
         for pending in self._pending:
@@ -127,7 +146,7 @@ class Conversation:
         elif isinstance(happened, BodyPiece):
             side = pending.request if step.direction == "out" else pending.response
             if side is not None:
-                side.body.feed(happened.data)
+                side.body.feed(happened.data, event.t)
         elif isinstance(happened, Trailers):
             side = pending.request if step.direction == "out" else pending.response
             if side is not None:
@@ -138,7 +157,7 @@ class Conversation:
             pending.broken = pending.broken or happened.reason
             pending.start.setdefault(step.direction, happened.at)
         elif isinstance(happened, Opaque):
-            self._opaque(pending, step.direction, happened)
+            self._opaque(pending, step.direction, happened, event.t)
         else:
             self._upgraded(pending, happened)
         return pending
@@ -163,7 +182,8 @@ class Conversation:
     def _head(self, pending: _Pending, direction: Direction, head: Head, event: Data) -> None:
         pending.start.setdefault(direction, head.at)
         if direction == "out":
-            pending.request = _Side(head)
+            pending.request = _Side(head, self._on_entry(pending, direction))
+            pending.exchange.logins = self._credentials.pop(head.at, []) or registry_auth.of_head(head)
             pending.exchange.timing.sent = self._began("out", event)
             return
         if pending.exchange.timing.first_byte is None:
@@ -171,7 +191,22 @@ class Conversation:
         if 100 <= head.status < 200 and head.status != 101:
             pending.exchange.informational.append(head)
         else:
-            pending.response = _Side(head)
+            pending.response = _Side(head, self._on_entry(pending, direction))
+
+    def _on_entry(self, pending: _Pending, direction: Direction) -> OnEntry | None:
+        """For a live view: what to tell about an exchange that grows."""
+        if not self._live:
+            return None
+
+        def grew(entry: Any) -> None:
+            exchange = pending.exchange
+            if pending.request is not None and exchange.request is None:
+                exchange.request = Message(pending.request.head, complete=False)
+            if pending.response is not None and exchange.response is None:
+                exchange.response = Message(pending.response.head, complete=False)
+            self._grown.append(Growth(exchange, self._now, direction, entry))
+
+        return grew
 
     def _began(self, direction: Direction, event: Data) -> float:
         """When the first byte of a head that is complete now was seen."""
@@ -190,21 +225,21 @@ class Conversation:
     def _upgraded(self, pending: _Pending, upgraded: Upgraded) -> None:
         pending.exchange.upgrade = upgraded.protocol
         media_type = pending.response.head.value("content-type") if pending.response else None
-        pending.stream = reader_for(upgraded.protocol, media_type or "")
+        pending.stream = reader_for(upgraded.protocol, media_type or "", self._on_entry(pending, "in"))
         pending.end.clear()
 
-    def _opaque(self, pending: _Pending, direction: Direction, opaque: Opaque) -> None:
+    def _opaque(self, pending: _Pending, direction: Direction, opaque: Opaque, t: float) -> None:
         if pending.stream is None:
             return
         if direction == "out":
-            pending.stream.sent(opaque.data)
+            pending.stream.sent(opaque.data, t)
         else:
-            pending.stream.received(opaque.data)
+            pending.stream.received(opaque.data, t)
 
-    def _carry(self, pending: _Pending, event: Data, start: int, shared: int) -> None:
-        """Note the syscall, with as many of its bytes from offset `shared` on as belong to this exchange."""
+    def _carry(self, pending: _Pending, event: Data, start: int, shared: int, understood: int) -> None:
+        """Note the syscall, with as many of its bytes between two offsets as belong to this exchange."""
         first = max(shared, pending.start.get(event.dir, start))
-        last = min(start + event.size, pending.end.get(event.dir, start + event.size))
+        last = min(start + event.size, understood, pending.end.get(event.dir, understood))
         size = max(0, last - first)
         if event.size and not size:
             return
@@ -220,25 +255,41 @@ class Conversation:
             call.pieces.append(None if event.payload is None else event.payload[first - start : last - start])
         calls.append(call)
 
-    def _finished(self, t: float) -> Iterator[Exchange]:
+    def _growth(self) -> Iterator[Growth]:
+        yield from self._grown
+        self._grown.clear()
+
+    def _finished(self, t: float) -> Iterator[Exchange | Growth]:
         while self._pending and self._pending[0].is_over:
             self._first_number += 1
             pending = self._pending.popleft()
             pending.exchange.timing.done = t
-            yield pending.finish(None)
+            exchange = pending.finish(None)
+            yield from self._growth()
+            yield exchange
 
     def failed(self, event: Failed) -> None:
         """A syscall on this connection failed."""
         self._last_failure = event
 
-    def close(self, t: float, *, why: str, numbers: Iterator[int]) -> Iterator[Exchange]:
+    @property
+    def refused(self) -> str | None:
+        """The error with which a non-blocking connect(2) ended, if it did: SO_ERROR told, and nothing was moved."""
+        failed = self._last_failure
+        moved = any(self._offsets.values())
+        return failed.error if failed is not None and failed.syscall == "getsockopt" and not moved else None
+
+    def close(self, t: float, *, why: str, numbers: Iterator[int]) -> Iterator[Exchange | Growth]:
         """Nothing more comes: what is pending ends as it is."""
         if self.closed:
             return
         self.closed = True
+        if self._wire.unread_answer.startswith(b"HTTP/"):
+            for pending in self._pending:
+                pending.broken = pending.broken and f"{pending.broken}; the answer is plain HTTP"
         ending = Data(t=t, conn=self.party.number, pid=0, tid=0, fd=-1, syscall="", dir="in", size=0, payload=None)
         for step in self._wire.end_of_stream("in"):
-            if not isinstance(step.event, Broken):
+            if not isinstance(step.event, Broken) or not self._pending:
                 self._step(step, ending, numbers)
         if self._waiting["out"]:  # a head that was never finished is an exchange too
             for step in self._wire.end_of_stream("out"):
@@ -248,7 +299,9 @@ class Conversation:
             pending = self._pending.popleft()
             if pending.exchange.timing.done is None or pending.exchange.upgrade:
                 pending.exchange.timing.done = t
-            yield pending.finish(self._failure(pending, why))
+            exchange = pending.finish(self._failure(pending, why))
+            yield from self._growth()
+            yield exchange
 
     def _failure(self, pending: _Pending, why: str) -> str:
         if self._last_failure is not None:

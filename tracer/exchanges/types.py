@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import msgspec.structs
 from msgspec import Struct
@@ -14,6 +14,7 @@ from tracer.events import (
 )
 from tracer.wire.bodies import EMPTY, Body
 from tracer.wire.heads import Head, Headers
+from tracer.wire.registry_auth import Login
 from tracer.wire.streams import Stream
 
 
@@ -79,8 +80,33 @@ class Timing(Struct):
         return None if self.sent is None or self.done is None else max(0.0, self.done - self.sent)
 
 
+class Story(Struct):
+    """What one resource went through: a container from its creation to its removal, a build with its session.
+
+    `made_by` is the number of the exchange that made the resource, if that was seen.
+    """
+
+    number: int
+    kind: str
+    id: str
+    name: str = ""
+    made_by: int | None = None
+
+
+class Negotiation(Struct, frozen=True):
+    """Which API version a client and a daemon agreed on; `client` is the newest that the client knows, if known."""
+
+    client: str | None
+    daemon: str
+    spoken: str
+
+
 class Exchange(Struct):
-    """A request and its response. Either may be missing; then `failure` is a sentence that says why."""
+    """A request and its response. Either may be missing; then `failure` is a sentence that says why.
+
+    `story`, `negotiation` and `stream_of` (the number of the exchange whose stream a resize belongs to) are not known
+    from the bytes: `engine.stories` fills them in.
+    """
 
     number: int
     party: Party
@@ -92,6 +118,11 @@ class Exchange(Struct):
     upgrade: str | None = None
     stream: Stream | None = None
     failure: str | None = None
+    logins: list[Login] = []
+    """The registries that the request brings credentials for."""
+    story: Story | None = None
+    negotiation: Negotiation | None = None
+    stream_of: int | None = None
 
     @property
     def size(self) -> int:
@@ -100,4 +131,19 @@ class Exchange(Struct):
         return messages + (self.stream.bytes_out + self.stream.bytes_in if self.stream else 0)
 
 
-Item: TypeAlias = Event | Exchange
+class Growth(Struct, frozen=True):
+    """A part of an exchange that is still going on: a JSON line, a frame of output, a member of an archive."""
+
+    exchange: Exchange
+    t: float
+    direction: Direction
+    entry: Any
+
+    @property
+    def is_input(self) -> bool:
+        """Whether the client said it."""
+        from_stdin = isinstance(self.entry, dict) and self.entry.get("stream") == "stdin"
+        return self.direction == "out" or from_stdin
+
+
+Item: TypeAlias = Event | Exchange | Growth

@@ -6,7 +6,7 @@ import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
 from tracer import events
-from tracer.events import Data, Direction, Event
+from tracer.events import Data, Direction, Event, Output
 
 FORMAT = "socktrace"
 VERSION = 1
@@ -28,6 +28,19 @@ class DataLine(Struct, kw_only=True, tag_field="type", tag="data", gc=False):
     omitted: bool | UnsetType = UNSET
 
 
+class OutputLine(Struct, kw_only=True, tag_field="type", tag="output", gc=False):
+    """As in DataLine: one of `text`, `b64` and `omitted`."""
+
+    t: float
+    pid: int
+    tid: int
+    fd: int
+    size: int
+    text: str | UnsetType = UNSET
+    b64: bytes | UnsetType = UNSET
+    omitted: bool | UnsetType = UNSET
+
+
 Line = (
     events.Header
     | events.Exec
@@ -36,6 +49,9 @@ Line = (
     | events.Connect
     | events.PeerFound
     | DataLine
+    | events.Credentials
+    | events.Elsewhere
+    | OutputLine
     | events.Failed
     | events.Shutdown
     | events.Close
@@ -58,7 +74,7 @@ _KNOWN = {str(kind.__struct_config__.tag) for kind in Line.__args__}
 
 def encode(event: Event) -> bytes:
     """The line of an event, with its line feed."""
-    line = _data_line(event) if isinstance(event, Data) else event
+    line = _data_line(event) if isinstance(event, Data) else _output_line(event) if isinstance(event, Output) else event
     return _encoder.encode(line) + b"\n"
 
 
@@ -73,14 +89,35 @@ def _data_line(event: Data) -> DataLine:
         dir=event.dir,
         size=event.size,
     )
-    if event.payload is None:
-        line.omitted = True
-        return line
-    try:
-        line.text = event.payload.decode("utf-8")
-    except UnicodeDecodeError:
-        line.b64 = event.payload
+    _spell(line, event.payload)
     return line
+
+
+def _output_line(event: Output) -> OutputLine:
+    line = OutputLine(t=event.t, pid=event.pid, tid=event.tid, fd=event.fd, size=event.size)
+    _spell(line, event.payload)
+    return line
+
+
+def _spell(line: DataLine | OutputLine, payload: bytes | None) -> None:
+    if payload is None:
+        line.omitted = True
+        return
+    try:
+        line.text = payload.decode("utf-8")
+    except UnicodeDecodeError:
+        line.b64 = payload
+
+
+def _spelled(line: DataLine | OutputLine) -> bytes | None:
+    payload: bytes | None = None
+    if not isinstance(line.text, UnsetType):
+        payload = line.text.encode("utf-8")
+    elif not isinstance(line.b64, UnsetType):
+        payload = line.b64
+    if payload is not None and len(payload) != line.size:
+        raise ValueError(f"it holds {len(payload)} bytes and says {line.size}")
+    return payload
 
 
 def decode(raw: bytes) -> Event | None:
@@ -91,17 +128,12 @@ def decode(raw: bytes) -> Event | None:
         if _any_decoder.decode(raw).type in _KNOWN:
             raise
         return None
+    if isinstance(line, OutputLine):
+        return Output(t=line.t, pid=line.pid, tid=line.tid, fd=line.fd, size=line.size, payload=_spelled(line))
     return _data_event(line) if isinstance(line, DataLine) else line
 
 
 def _data_event(line: DataLine) -> Data:
-    payload: bytes | None = None
-    if not isinstance(line.text, UnsetType):
-        payload = line.text.encode("utf-8")
-    elif not isinstance(line.b64, UnsetType):
-        payload = line.b64
-    if payload is not None and len(payload) != line.size:
-        raise ValueError(f"it holds {len(payload)} bytes and says {line.size}")
     return Data(
         t=line.t,
         conn=line.conn,
@@ -111,5 +143,5 @@ def _data_event(line: DataLine) -> Data:
         syscall=line.syscall,
         dir=line.dir,
         size=line.size,
-        payload=payload,
+        payload=_spelled(line),
     )

@@ -14,11 +14,16 @@ from collections.abc import Iterable, Iterator
 
 import msgspec.structs
 
-from tracer.events import Close, Connect, Data, Direction, End, Event, Exec, Header
+from tracer.events import Close, Connect, Credentials, Data, Direction, End, Event, Exec, Header, Output
 from tracer.recording.json_mask import JsonMask, Span
-from tracer.wire.connection import HttpConnection, Step
+from tracer.wire import registry_auth
+from tracer.wire.connection import HttpConnection, Step, Upgraded
 from tracer.wire.heads import Head
-from tracer.wire.http1 import Body
+from tracer.wire.http1 import Body, Opaque
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from tracer.recording.grpc_mask import GrpcMask
 
 SECRET_HEADERS = (
     "authorization",
@@ -32,6 +37,7 @@ _HEADER_VALUE = re.compile(
     rb"^(?:" + "|".join(SECRET_HEADERS).encode() + rb")[ \t]*:[ \t]*([^\r\n]*(?:\r?\n[ \t][^\r\n]*)*)",
     re.IGNORECASE | re.MULTILINE,
 )
+_LINE = re.compile(rb"[^\r\n]+")
 _BUILD_ARGUMENT = re.compile(
     rb"(?:%22|\")[A-Za-z0-9_]*(?:PASS|SECRET|TOKEN|KEY)[A-Za-z0-9_]*(?:%22|\")(?:%3A|:)(?:%22|\")(.+?)(?=%22|\"|[ &])",
     re.IGNORECASE,
@@ -57,6 +63,9 @@ class _Watched:
         self._wire = HttpConnection(midway=midway)
         self._lanes: dict[Direction, _Lane] = {"out": _Lane(), "in": _Lane()}
         self._secret_paths: dict[int, bool] = {}
+        self._grpc: GrpcMask | None = None
+        self.logins: list[tuple[int, registry_auth.Login]] = []
+        """What the masked headers of the heads just read say, with the offsets of the heads."""
 
     def feed(self, event: Data) -> int:
         """Let the decoder see the bytes; the offset of the event's first byte in its stream."""
@@ -69,7 +78,7 @@ class _Watched:
 
     def understood(self, direction: Direction) -> int:
         """The offset up to which everything that has to be masked is known."""
-        return self._wire.understood(direction)
+        return self._wire.understood(direction) if self._grpc is None else self._grpc.understood(direction)
 
     def _step(self, step: Step) -> None:
         lane = self._lanes[step.direction]
@@ -77,6 +86,15 @@ class _Watched:
         if isinstance(happened, Head):
             lane.spans.extend(head_spans(happened.raw, happened.at))
             lane.mask = self._body_mask(step, happened)
+            if step.direction == "out":
+                self.logins += [(happened.at, login) for login in registry_auth.of_head(happened)]
+        elif isinstance(happened, Upgraded) and happened.protocol in ("h2", "h2c"):
+            from tracer.recording.grpc_mask import GrpcMask  # HTTP/2 is rare, and costs milliseconds
+
+            self._grpc = GrpcMask(self._wire.understood)
+        elif isinstance(happened, Opaque) and self._grpc is not None:
+            for direction, span in self._grpc.feed(step.direction, happened):
+                self._lanes[direction].spans.append(span)
         elif isinstance(happened, Body) and lane.mask is not None:
             lane.spans.extend((happened.at + a, happened.at + b) for a, b in lane.mask.feed(happened.data))
 
@@ -114,20 +132,20 @@ def head_spans(raw: bytes, at: int) -> Iterator[Span]:
     for found in _BUILD_ARGUMENT.finditer(raw, 0, raw.find(b"\n") + 1 or len(raw)):
         yield at + found.start(1), at + found.end(1)
     for found in _HEADER_VALUE.finditer(raw):
-        if found.end(1) > found.start(1):
-            yield at + found.start(1), at + found.end(1)
+        for line in _LINE.finditer(raw, found.start(1), found.end(1)):  # a folded value keeps its lines
+            yield at + line.start(), at + line.end()
 
 
 def _mask_all(payload: bytes, spans: Iterable[Span]) -> bytes:
     for first, last in spans:
-        hidden = re.sub(rb"[^\r\n]", b"*", payload[first:last])
-        payload = payload[:first] + hidden + payload[last:]
+        payload = payload[:first] + b"*" * (last - first) + payload[last:]
     return payload
 
 
 def redact(events: Iterable[Event]) -> Iterator[Event]:
     """The same events in the same order, with secrets masked and the header marked as redacted."""
     watched: dict[int, _Watched] = {}
+    printed = JsonMask()
     held: deque[tuple[Event, int]] = deque()
     for event in events:
         start = 0
@@ -135,10 +153,19 @@ def redact(events: Iterable[Event]) -> Iterator[Event]:
             event = msgspec.structs.replace(event, argv=mask_arguments(event.argv), redacted=True)
         elif isinstance(event, Exec):
             event = msgspec.structs.replace(event, argv=mask_arguments(event.argv))
+        elif isinstance(event, Output) and event.payload is not None:
+            event = msgspec.structs.replace(event, payload=_mask_all(event.payload, printed.feed(event.payload)))
         elif isinstance(event, Connect):
             watched[event.conn] = _Watched(midway=event.midway)
         elif isinstance(event, Data):
-            start = watched.setdefault(event.conn, _Watched()).feed(event)
+            connection = watched.setdefault(event.conn, _Watched())
+            start = connection.feed(event)
+            for at, login in connection.logins:
+                said = Credentials(
+                    t=event.t, conn=event.conn, at=at, registry=login.registry, user=login.user, kind=login.kind
+                )
+                held.append((said, 0))
+            connection.logins.clear()
         held.append((event, start))
         final = isinstance(event, End | Close) or len(held) > _HELD_EVENTS
         yield from _release(held, watched, everything=final)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from itertools import groupby
 from typing import Any
 
 from rich.console import RenderableType
@@ -33,23 +34,60 @@ def headers(exchange: Exchange, meaning: Meaning, indent: int, *, bodies: bool) 
         yield from _message(exchange.response, "<", indent, bodies=bodies)
     if bodies and exchange.stream is not None:
         for text in stream_lines(exchange.stream):
-            yield Indented(Text(visible(text)), indent + 2)
+            yield Indented(Text(visible(text)), indent + 2, 2)
 
 
 def stream_lines(stream: Stream) -> Iterator[str]:
     """What a hijacked connection carried from the daemon."""
-    if stream.kind == "multiplexed":
-        yield from _frame_lines(stream.preview)
-        if stream.guessed:
-            yield "(told apart by the look of the frames: before API 1.42 the media type does not say)"
-    elif stream.kind == "raw":
-        yield from str(stream.preview).splitlines()
+    lines = [*_output_lines(stream.preview or [])]
+    lines += [(each["t"], f"the terminal is {each['w']}×{each['h']} (exchange {each['n']})") for each in stream.resizes]
+    if stream.stdin_closed is not None:
+        lines.append((stream.stdin_closed, "stdin closed by the client"))
+    for t, line in sorted(lines, key=lambda line: line[0] or 0):
+        yield _time(t) + line
+    if stream.guessed:
+        yield GUESSED
+    for call in stream.calls:
+        yield from _call_lines(call)
 
 
-def _frame_lines(frames: list[dict[str, Any]]) -> Iterator[str]:
-    for frame in frames:
-        for line in frame["text"].splitlines() or [""]:
-            yield f"{frame['stream']}: {line}"
+GUESSED = "(a guess by the look of the bytes: before API 1.42 the media type does not say if a terminal wrote them)"
+
+
+def _output_lines(pieces: list[dict[str, Any]]) -> Iterator[tuple[float | None, str]]:
+    """Pieces of one stream that follow each other are shown as one, with the time of the first."""
+    for stream, group in groupby(pieces, lambda piece: piece["stream"]):
+        run = list(group)
+        first, text = run[0], "".join(piece["text"] for piece in run)
+        for line in text.replace("\r\n", "\n").split("\n"):
+            if line:
+                yield first.get("t"), f"{stream}: {line}"
+
+
+def _time(t: float | None) -> str:
+    return "" if t is None else f"{t:.3f} "
+
+
+def _call_lines(call: dict[str, Any]) -> Iterator[str]:
+    yield f"{_time(call['began'])}{call['caller']} calls {call['service']}/{call['method']}"
+    for message in call["messages"]:
+        shown = "(secret)" if message.get("masked") else _fields(message["fields"])
+        yield f"  {_time(message['t'])}{message['by']}, {size(message['size'])}: {shown}"
+
+
+def _fields(fields: dict[str, Any] | None) -> str:
+    """The fields of a protobuf message by number: `1="Dockerfile" 2={1=5}`."""
+    if fields is None:
+        return "(not decoded)"
+    return " ".join(f"{number}={_value(value)}" for number, value in fields.items()) or "(empty)"
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, list):
+        return f"[{', '.join(_value(item) for item in value)}]"
+    if isinstance(value, dict):
+        return f"<{value['bytes']} bytes {value['hex']}>" if "hex" in value else f"{{{_fields(value)}}}"
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _message(message: Message, sign: str, indent: int, *, bodies: bool) -> Iterator[RenderableType]:
@@ -86,11 +124,13 @@ def body_lines(body: Body) -> Iterator[str]:
         for member in body.preview:
             yield f"{member['mode']} {member['size']:>12,} {member['type']:<8} {member['name']}"
     elif body.kind == "multiplexed":
-        yield from _frame_lines(body.preview)
+        yield from (_time(t) + line for t, line in _output_lines(body.preview))
     elif body.kind == "binary":
         yield " ".join(body.preview[at : at + 4] for at in range(0, len(body.preview), 4))
     else:
         yield from str(body.preview).splitlines()
+    if body.guessed:
+        yield GUESSED
     if body.cut:
         yield f"(the preview ends here; {size(body.size)} in all)"
 

@@ -51,7 +51,25 @@ def to_object(exchange: Exchange) -> dict[str, Any]:
         "upgrade": exchange.upgrade,
         "stream": _stream(exchange),
         "failure": exchange.failure,
+        "story": _story(exchange),
+        "negotiation": _negotiation(exchange),
+        "credentials": [
+            {"registry": login.registry, "user": login.user, "kind": login.kind} for login in exchange.logins
+        ],
     }
+
+
+def _story(exchange: Exchange) -> dict[str, Any] | None:
+    story = exchange.story
+    if story is None:
+        return None
+    told = {"number": story.number, "kind": story.kind, "id": story.id, "name": story.name, "made_by": story.made_by}
+    return told if exchange.stream_of is None else {**told, "stream_of": exchange.stream_of}
+
+
+def _negotiation(exchange: Exchange) -> dict[str, Any] | None:
+    agreed = exchange.negotiation
+    return {"client": agreed.client, "daemon": agreed.daemon, "spoken": agreed.spoken} if agreed else None
 
 
 def _message(message: Message | None) -> dict[str, Any] | None:
@@ -64,7 +82,9 @@ def _message(message: Message | None) -> dict[str, Any] | None:
 
 
 def _body(body: Body) -> dict[str, Any]:
-    return {"size": body.size, "sha256": body.sha256, "kind": body.kind, "preview": body.preview}
+    told: dict[str, Any] = {"size": body.size, "sha256": body.sha256, "kind": body.kind, "preview": body.preview}
+    more = {"compression": body.compression, "entries": body.entries, "layers": body.layers, "guessed": body.guessed}
+    return {**told, **{name: value for name, value in more.items() if value}}
 
 
 def _stream(exchange: Exchange) -> dict[str, Any] | None:
@@ -72,8 +92,9 @@ def _stream(exchange: Exchange) -> dict[str, Any] | None:
     if stream is None:
         return None
     if stream.kind in ("grpc", "http2"):
-        return {"kind": stream.kind, "calls": stream.calls, "problem": stream.problem}
+        return {"kind": stream.kind, "calls": stream.calls, "count": stream.count, "problem": stream.problem}
     if stream.kind == "opaque":
         return {"kind": stream.kind, "bytes_out": stream.bytes_out, "bytes_in": stream.bytes_in}
     told = {"kind": stream.kind, "stdin": stream.bytes_out, "stdout": stream.stdout, "stderr": stream.stderr}
-    return {**told, "guessed": stream.guessed, "preview": stream.preview}
+    more = {"stdin_closed": stream.stdin_closed, "resizes": stream.resizes}
+    return {**told, **more, "guessed": stream.guessed, "preview": stream.preview}

@@ -34,6 +34,7 @@ class Symbols(NamedTuple):
     sent: str
     received: str
     dot: str
+    check: str
     cross: str
     ellipsis: str
     note: str
@@ -43,11 +44,11 @@ class Symbols(NamedTuple):
         return text if self.note == UNICODE.note else text.translate(_STAND_INS)
 
 
-_STAND_INS = str.maketrans({"…": "...", "·": "-", "×": "x"})
+_STAND_INS = str.maketrans({"…": "...", "·": "-", "×": "x", "→": "->"})
 
 
-UNICODE = Symbols("──▶", "▶", "◀", "·", "✗", "…", "●")
-ASCII = Symbols("-->", ">", "<", "-", "x", "...", "*")
+UNICODE = Symbols("──▶", "▶", "◀", "·", "✓", "✗", "…", "●")
+ASCII = Symbols("-->", ">", "<", "-", "+", "x", "...", "*")
 
 
 def symbols_for(encoding: str) -> Symbols:
@@ -95,6 +96,9 @@ class Spread:
         left = shortened(fitting, room, self._ellipsis)
         gap = " " * (width - left.cell_len - self._right.cell_len) if beside else "\n     "
         yield from left.render(console)
+        if not self._right.plain:
+            yield Segment("\n")
+            return
         yield Segment(gap)
         yield from self._right.render(console, end="\n")
 

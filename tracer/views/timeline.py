@@ -14,12 +14,14 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from tracer.engine import grpc
-from tracer.engine.failures import in_words
+from tracer.engine.diagnosis import in_words
 from tracer.engine.meaning import Meaning, meaning_of
 from tracer.engine.names import count, duration, shorten_ids, size
+from tracer.engine.progress import GROWING, entry_in_words
 from tracer.events import Connect, End, Header, Note, Peer
-from tracer.exchanges import Call, Exchange, Item, Party
+from tracer.exchanges import Call, Exchange, Growth, Item, Party
 from tracer.views import details
+from tracer.views.stories import Chapter
 from tracer.views.style import (
     METHOD,
     PARTY,
@@ -36,6 +38,7 @@ from tracer.views.style import (
     status_style,
     visible,
 )
+from tracer.words import Said, say
 
 INDENT = 5
 MOST_CALLS = 6
@@ -72,6 +75,33 @@ class _Introduced:
         return known
 
 
+class _Growing:
+    """Which exchanges are being shown as they grow, and the last status of each layer in them."""
+
+    def __init__(self) -> None:
+        self._last: dict[int, dict[str, str]] = {}
+
+    def begins(self, exchange: Exchange) -> bool:
+        """Whether nothing of it was shown yet."""
+        if exchange.number in self._last:
+            return False
+        self._last[exchange.number] = {}
+        return True
+
+    def is_news(self, exchange: Exchange, entry: Any) -> bool:
+        """Not for a progress line that says the same of its layer as the one before."""
+        if not isinstance(entry, dict) or "status" not in entry or not isinstance(entry.get("id"), str):
+            return True
+        last = self._last.get(exchange.number, {})
+        before, status = last.get(entry["id"]), str(entry["status"])
+        last[entry["id"]] = status
+        return before != status
+
+    def over(self, exchange: Exchange) -> None:
+        """The exchange is shown as a whole now."""
+        self._last.pop(exchange.number, None)
+
+
 def _remember(kept: dict[Any, None], key: object, most: int) -> None:
     kept[key] = None
     if len(kept) > most:
@@ -84,10 +114,12 @@ class Timeline(Struct):
     verbosity: int = 0
     symbols: Symbols = UNICODE
     compact: bool = False
+    language: str = "en"
 
-    def render(self, items: Iterable[Item]) -> Iterator[RenderableType]:
+    def render(self, items: Iterable[Item | Chapter]) -> Iterator[RenderableType]:
         """The timeline of a run, piece by piece."""
         introduced = _Introduced()
+        growing = _Growing()
         advised: set[str] = set()
         shown = 0
         for item in items:
@@ -97,10 +129,15 @@ class Timeline(Struct):
                 yield Indented(Text(f"{self.symbols.note} {visible(item.message)}", WARN), 1, 2)
             elif isinstance(item, Exchange):
                 shown += 1
+                growing.over(item)
                 if introduced.is_new(item.party):
                     yield from self._introduce(item.party, introduced)
                 pieces = self._one_line(item) if self.compact else self._exchange(item, advised)
                 yield Group(*pieces)  # printed in one go
+            elif isinstance(item, Growth):
+                yield from self._growth(item, introduced, growing)
+            elif isinstance(item, Chapter):
+                yield from self._chapter(item)
             elif isinstance(item, End):
                 yield from self._summary(item, shown, introduced)
 
@@ -144,18 +181,22 @@ class Timeline(Struct):
         yield Text("")
         yield Spread(self._request_lines(exchange), self._status(exchange), self.symbols.ellipsis)
         yield from self._annotation(meaning)
+        if meaning.agreed:
+            yield Indented(Text(meaning.agreed, WORDS), INDENT)
         for label, text in (("sent", meaning.asked), ("received", meaning.answered)):
             if text:
                 yield self._said(label, text, exchange)
         yield from self._grpc_calls(exchange)
         if exchange.failure:
-            yield from self._failure(exchange, meaning, advised)
+            yield from self._failure(exchange)
+        if meaning.advice and "message" not in meaning.advice.values:  # else docker's message says it all
+            yield from self._advice(meaning.advice, advised)
         if self.verbosity >= 1:
             yield from details.headers(exchange, meaning, INDENT, bodies=self.verbosity >= 2)
         if self.verbosity >= 3:
             yield from details.syscalls(exchange, INDENT)
         else:
-            yield from self._calls(exchange)
+            yield from self._calls(exchange, meaning)
 
     def _one_line(self, exchange: Exchange) -> Iterator[RenderableType]:
         """For long-running clients: the request, what was answered, the status and the time."""
@@ -209,23 +250,30 @@ class Timeline(Struct):
         )
 
     def _grpc_calls(self, exchange: Exchange) -> Iterator[RenderableType]:
-        calls = exchange.stream.calls if exchange.stream else []
+        if exchange.stream is None:
+            return
+        calls, all_calls = exchange.stream.calls, exchange.stream.count
         most = len(calls) if self.verbosity else MOST_CALLS
         for call in calls[:most]:
             text = f"{self.symbols.dot} {visible(grpc.in_words(call))}"
             yield Indented(Text(self.symbols.fit(text)), INDENT, 2)
-        if len(calls) > most:
-            yield Indented(Text(f"{self.symbols.dot} {len(calls) - most} more calls: -v shows them", QUIET), INDENT)
+        if all_calls > most:
+            hint = "" if self.verbosity else ": -v shows them"
+            yield Indented(Text(f"{self.symbols.dot} {all_calls - most} more calls{hint}", QUIET), INDENT)
 
-    def _failure(self, exchange: Exchange, meaning: Meaning, advised: set[str]) -> Iterator[RenderableType]:
+    def _failure(self, exchange: Exchange) -> Iterator[RenderableType]:
         error = exchange.party.connect.error
         text = f"{in_words(error)} ({error})" if error else exchange.failure or ""
         yield Indented(Text(f"{self.symbols.cross} {visible(text)}", WRONG), INDENT, 2)
-        if meaning.advice and meaning.advice not in advised:
-            advised.add(meaning.advice)
-            yield Indented(Text(visible(meaning.advice)), INDENT + 2)
 
-    def _calls(self, exchange: Exchange) -> Iterator[RenderableType]:
+    def _advice(self, advice: Said, advised: set[str]) -> Iterator[RenderableType]:
+        """What to do about a failure, once for each."""
+        text = say(self.language, advice.key, **advice.values)
+        if text not in advised:
+            advised.add(text)
+            yield Indented(Text(self.symbols.fit(visible(text))), INDENT + 2)
+
+    def _calls(self, exchange: Exchange, meaning: Meaning) -> Iterator[RenderableType]:
         calls = exchange.calls
         if not calls:
             return
@@ -236,7 +284,32 @@ class Timeline(Struct):
         wait = exchange.timing.wait
         if wait is not None:
             parts.append(f"first byte after {duration(wait)}")
+        parts = [*(visible(text) for text in meaning.context), *parts]
         yield Indented(Text(self.symbols.fit(f" {self.symbols.dot} ".join(parts)), QUIET), INDENT)
+
+    # What is still going on
+
+    def _growth(self, growth: Growth, introduced: _Introduced, growing: _Growing) -> Iterator[RenderableType]:
+        """A line for each entry of an answer that grows; the first comes with the request's own line."""
+        exchange = growth.exchange
+        operation = meaning_of(exchange).operation
+        if operation is not None and operation.id not in GROWING:
+            return
+        words = entry_in_words(growth.entry)
+        if words is None or not growing.is_news(exchange, growth.entry):
+            return
+        if growing.begins(exchange):
+            if introduced.is_new(exchange.party):
+                yield from self._introduce(exchange.party, introduced)
+            yield Spread(self._request_lines(exchange), self._status(exchange), self.symbols.ellipsis)
+        symbol = self.symbols.sent if growth.is_input else self.symbols.received
+        number = Text(f"{exchange.number:>3}  ", QUIET)
+        for line in visible(words).splitlines():
+            yield Indented(Text.assemble(number, (f"{symbol} ", QUIET), self.symbols.fit(line)), 0, 7)
+
+    def _chapter(self, chapter: Chapter) -> Iterator[RenderableType]:
+        yield Text("")
+        yield Indented(Text(visible(chapter.title), "bold underline"), 1)
 
     # The end
 

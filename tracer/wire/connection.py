@@ -86,13 +86,26 @@ class HttpConnection:
     def end_of_stream(self, direction: Direction) -> Iterator[Step]:
         """One side sends no more."""
         reader = self._requests if direction == "out" else self._responses
-        event = reader.end_of_stream()
+        event = (self._unasked() if direction == "in" else None) or reader.end_of_stream()
         if event is not None:
             number = self._sent if direction == "out" else self._answered
             yield Step(direction, number, event)
             if direction == "in" and isinstance(event, Complete):
                 self._answered_one()
         yield from self._advance()
+
+    def _unasked(self) -> Broken | None:
+        """Bytes of the daemon that answer nothing (a 408 before a close, say: RFC 9110 section 15.5.9)."""
+        pending = len(self._responses.pending)
+        if self._asked or self._answering or self._responses.is_opaque or not pending:
+            return None
+        self._responses.become_opaque()
+        return Broken(self._responses.offset, f"the daemon sent {pending:,} bytes that no request asked for")
+
+    @property
+    def unread_answer(self) -> bytes:
+        """The first bytes of an answer whose head is not complete: five are all that a TLS client reads of HTTP."""
+        return bytes(self._responses.pending[:8])
 
     def understood(self, direction: Direction) -> int:
         """The offset in that direction's stream up to which all bytes have become events."""

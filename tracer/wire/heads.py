@@ -98,6 +98,9 @@ def parse_head(role: str, raw: bytes, at: int = 0) -> Head | str:
     headers = parse_headers(lines[1:], oddities)
     if isinstance(headers, str):
         return headers
+    names = {name.lower() for name, _ in headers}
+    if {"content-length", "transfer-encoding"} <= names:
+        oddities.append("Content-Length and Transfer-Encoding are both there: the first does not count")
     parse = _request_line if role == "request" else _status_line
     return parse(lines[0], Head(at, raw, "", headers, oddities=tuple(oddities)))
 

@@ -1,77 +1,73 @@
-"""HTTP/2 and gRPC, read by a passive observer (RFC 9113; gRPC over HTTP/2: PROTOCOL-HTTP2 of grpc).
+"""HTTP/2, read by a passive observer (RFC 9113), with the gRPC calls that it carries.
 
-hyperframe takes the frames apart and hpack the headers; what is ours is only whose call a stream is and how many
-messages it carried. Either side may be the one that calls: on BuildKit's /session it is the daemon. Flow control and
-priorities do not matter to an observer. The decoder never raises: what can't be right ends it with `problem`.
+hyperframe takes the frames apart and hpack the headers; what is ours is only whose call a stream is. Either side may
+be the one that calls: on BuildKit's /session it is the daemon. Flow control and priorities do not matter to an
+observer. The decoder never raises: what can't be right ends it with `problem`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from tracer.events import Direction
+from tracer.wire import grpc
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 FRAME_HEADER = 9
 MAX_HEADER_BLOCK = 1 << 20
 CALLS_KEPT = 1000
-GRPC_PREFIX = 5
-"""A gRPC message begins with a compressed flag and its length, four bytes, big-endian."""
+
+OnData = Callable[[Direction, int, bytes, "Call"], None]
+"""Is told of the payload of each DATA frame: its direction, the offset of its first byte, and the call."""
 
 
 class Call:
-    """One stream: a request of `caller` and the answer to it."""
+    """One stream: a request of `caller` and the answer to it. Times are on the recording's clock."""
 
-    def __init__(self, number: int, caller: Direction) -> None:
-        self.number = number
+    def __init__(self, caller: Direction, request: dict[str, str], t: float | None) -> None:
         self.caller = caller
-        self.request: dict[str, str] = {}
+        self.request = request
         self.response: dict[str, str] = {}
-        self.sent = _Messages()
-        self.received = _Messages()
+        self.sent = grpc.Messages()
+        self.received = grpc.Messages()
+        self.began = t
+        self.ended: float | None = None
+        self.reset = False
+
+    @property
+    def name(self) -> tuple[str, str]:
+        """(service, method) of a gRPC call."""
+        service, _, method = self.request.get(":path", "").lstrip("/").rpartition("/")
+        return service, method
 
     def as_object(self) -> dict[str, Any]:
         """The call as `--json` shows it; counts are of gRPC messages, from the caller's point of view."""
-        service, _, method = self.request.get(":path", "").lstrip("/").rpartition("/")
+        service, method = self.name
         status = self.response.get("grpc-status")
+        caller, other = ("client", "daemon") if self.caller == "out" else ("daemon", "client")
+        timed = self.began is not None and self.ended is not None
         return {
             "service": service,
             "method": method,
             "status": int(status) if status is not None and status.isdigit() else None,
             "message": self.response.get("grpc-message"),
-            "caller": "client" if self.caller == "out" else "daemon",
+            "caller": caller,
             "sent": self.sent.count,
             "received": self.received.count,
             "bytes_sent": self.sent.size,
             "bytes_received": self.received.size,
+            "began": self.began,
+            "duration": round((self.ended or 0) - (self.began or 0), 6) if timed else None,
+            "reset": self.reset,
+            "metadata": {name: value for name, value in self.request.items() if _is_metadata(name)},
+            "messages": self._messages(caller, other),
         }
 
-
-class _Messages:
-    """Counts the length-prefixed messages in the data of one direction of a stream."""
-
-    def __init__(self) -> None:
-        self.count = 0
-        self.size = 0
-        self._prefix = b""
-        self._left = 0
-
-    def feed(self, data: bytes) -> None:
-        self.size += len(data)
-        at = 0
-        while at < len(data):
-            if self._left:
-                step = min(self._left, len(data) - at)
-                self._left -= step
-                at += step
-                continue
-            need = GRPC_PREFIX - len(self._prefix)
-            self._prefix += data[at : at + need]
-            at += need
-            if len(self._prefix) == GRPC_PREFIX:
-                self._left = int.from_bytes(self._prefix[1:], "big")
-                self._prefix = b""
-                self.count += 1
+    def _messages(self, caller: str, other: str) -> list[dict[str, Any]]:
+        sent = [grpc.as_object(kept, caller, self.request.get("grpc-encoding", "")) for kept in self.sent.kept]
+        got = [grpc.as_object(kept, other, self.response.get("grpc-encoding", "")) for kept in self.received.kept]
+        return sorted(sent + got, key=lambda message: message["t"] or 0)
 
 
 class _Side:
@@ -81,44 +77,60 @@ class _Side:
         from hpack import Decoder
 
         self.buffer = bytearray()
+        self.offset = 0
+        """Of the buffer's first byte, from the beginning of HTTP/2."""
         self.decoder = Decoder(max_header_list_size=MAX_HEADER_BLOCK)
         self.begun = False
-        self.block_stream = 0
-        self.block = b""
+        self.block = bytearray()
+        self.block_ends_stream = False
+
+    def drop(self, size: int) -> None:
+        """Forget the first bytes of the buffer."""
+        del self.buffer[:size]
+        self.offset += size
 
 
 class Http2Connection:
     """Feed it the bytes of both directions; `calls` is what was called, in order."""
 
-    def __init__(self) -> None:
+    def __init__(self, on_data: OnData | None = None) -> None:
         self.calls: list[Call] = []
+        self.count = 0
+        """All calls; only the first CALLS_KEPT are in `calls`."""
         self.is_grpc = False
         self.problem: str | None = None
+        self._on_data = on_data
         self._sides: dict[Direction, _Side] = {"out": _Side(), "in": _Side()}
         self._open: dict[int, Call] = {}
 
-    def feed(self, direction: Direction, data: bytes) -> None:
-        """Bytes of one direction."""
-        if self.problem is not None:
-            return
+    def feed(self, direction: Direction, data: bytes, t: float | None = None) -> None:
+        """Bytes of one direction, seen at time `t`."""
         side = self._sides[direction]
+        if self.problem is not None:
+            side.offset += len(data)
+            return
         side.buffer += data
         if not side.begun and not self._begin(side):
             return
-        while self.problem is None and self._frame(direction, side):
+        while self.problem is None and self._frame(direction, side, t):
             pass
+
+    def understood(self, direction: Direction) -> int:
+        """Bytes of that direction that have been taken apart, from the beginning of HTTP/2."""
+        side = self._sides[direction]
+        return side.offset + (len(side.buffer) if self.problem is not None else 0)
 
     def _begin(self, side: _Side) -> bool:
         """Take the connection preface, which the side that opened the HTTP/2 connection sends first."""
         start = bytes(side.buffer[: len(PREFACE)])
         if start == PREFACE:
-            del side.buffer[: len(PREFACE)]
+            side.drop(len(PREFACE))
         elif PREFACE.startswith(start):
             return False
         side.begun = True
         return True
 
-    def _frame(self, direction: Direction, side: _Side) -> bool:
+    def _frame(self, direction: Direction, side: _Side, t: float | None) -> bool:
         from hpack.exceptions import HPACKError
         from hyperframe.exceptions import HyperframeError
         from hyperframe.frame import Frame
@@ -130,51 +142,79 @@ class Http2Connection:
             if len(side.buffer) < FRAME_HEADER + length:
                 return False
             frame.parse_body(memoryview(bytes(side.buffer[FRAME_HEADER : FRAME_HEADER + length])))
-            del side.buffer[: FRAME_HEADER + length]
-            self._take(direction, side, frame)
+            self._take(direction, side, frame, t)
+            side.drop(FRAME_HEADER + length)
         except (HyperframeError, HPACKError, ValueError, IndexError) as error:
             self.problem = f"the bytes are not HTTP/2 any more: {error or type(error).__name__}"
             return False
         return True
 
-    def _take(self, direction: Direction, side: _Side, frame: Any) -> None:
+    def _take(self, direction: Direction, side: _Side, frame: Any, t: float | None) -> None:
         from hyperframe.frame import ContinuationFrame, DataFrame, HeadersFrame, RstStreamFrame
 
         if isinstance(frame, HeadersFrame | ContinuationFrame):
-            side.block_stream = frame.stream_id
-            side.block += frame.data
-            if len(side.block) > MAX_HEADER_BLOCK:
-                raise ValueError("a header block has no end")
-            if "END_HEADERS" in frame.flags:
-                block, side.block = side.block, b""
-                self._headers(direction, side.block_stream, side.decoder.decode(block))
+            self._header_block(direction, side, frame, t)
         elif isinstance(frame, DataFrame):
-            call = self._open.get(frame.stream_id)
-            if call is not None:
-                (call.sent if direction == call.caller else call.received).feed(frame.data)
+            self._data(direction, side, frame, t)
+            if "END_STREAM" in frame.flags:
+                self._ended(direction, frame.stream_id, t)
         elif isinstance(frame, RstStreamFrame):
-            self._open.pop(frame.stream_id, None)
-        if "END_STREAM" in frame.flags:
-            self._ended(direction, frame.stream_id)
+            call = self._open.pop(frame.stream_id, None)
+            if call is not None:
+                call.ended, call.reset = t, True
 
-    def _ended(self, direction: Direction, stream: int) -> None:
-        """The answer is complete; a header block that is still to come has no effect any more."""
+    def _header_block(self, direction: Direction, side: _Side, frame: Any, t: float | None) -> None:
+        """One block may come in several frames (RFC 9113 section 4.3); END_STREAM is on the first of them."""
+        side.block += frame.data
+        side.block_ends_stream = side.block_ends_stream or "END_STREAM" in frame.flags
+        if len(side.block) > MAX_HEADER_BLOCK:
+            raise ValueError("a header block has no end")
+        if "END_HEADERS" not in frame.flags:
+            return
+        block, ends = bytes(side.block), side.block_ends_stream
+        side.block.clear()
+        side.block_ends_stream = False
+        self._headers(direction, frame.stream_id, side.decoder.decode(block), t)
+        if ends:
+            self._ended(direction, frame.stream_id, t)
+
+    def _data(self, direction: Direction, side: _Side, frame: Any, t: float | None) -> None:
+        call = self._open.get(frame.stream_id)
+        if call is None:
+            return
+        (call.sent if direction == call.caller else call.received).feed(frame.data, t)
+        if self._on_data is not None:
+            padded = 1 if "PADDED" in frame.flags else 0
+            self._on_data(direction, side.offset + FRAME_HEADER + padded, frame.data, call)
+
+    def _ended(self, direction: Direction, stream: int, t: float | None) -> None:
+        """The answer is complete."""
         call = self._open.get(stream)
-        if call is not None and direction != call.caller and not self._sides[direction].block:
+        if call is not None and direction != call.caller:
+            call.ended = t
             del self._open[stream]
 
-    def _headers(self, direction: Direction, stream: int, fields: Any) -> None:
+    def _headers(self, direction: Direction, stream: int, fields: Any, t: float | None) -> None:
         headers = {_text(name): _text(value) for name, value in fields}
         call = self._open.get(stream)
         if ":method" in headers or call is None:
-            call = Call(stream, direction)
-            call.request = headers
+            call = Call(direction, headers, t)
             self._open[stream] = call
+            self.count += 1
             if len(self.calls) < CALLS_KEPT:
                 self.calls.append(call)
             self.is_grpc = self.is_grpc or headers.get("content-type", "").startswith("application/grpc")
         elif direction != call.caller:
             call.response.update(headers)
+
+
+_OF_GRPC = {"content-type", "te", "user-agent", "grpc-timeout", "grpc-encoding", "grpc-accept-encoding"}
+_SECRET = {"authorization", "proxy-authorization", "cookie", "x-registry-auth", "x-registry-config"}
+
+
+def _is_metadata(name: str) -> bool:
+    """A header that the caller added for the service; secret ones are not shown."""
+    return not name.startswith(":") and name not in _OF_GRPC and name not in _SECRET
 
 
 def _text(value: bytes | str) -> str:

@@ -7,25 +7,29 @@ preview needs and no more.
 from __future__ import annotations
 
 import hashlib
-import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
+import msgspec.structs
 from msgspec import Struct
 
-from tracer.wire.bodies import binary, json_text, multiplexed, tar, text
+from tracer.wire.bodies import binary, compressed, json_text, multiplexed, tar, text
+from tracer.wire.bodies.pieces import OnEntry
 
 SNIFF = 512
 """This many first bytes decide about the view: one tar header."""
 
+Result = tuple[str, Any, int, bool]
+"""(kind, preview, number of entries, whether the preview was cut short)."""
+
 
 class View(Protocol):
-    """Takes the decoded bytes of one body and ends with (kind, preview, number of entries, whether cut short)."""
+    """Takes the decoded bytes of one body."""
 
-    def feed(self, data: bytes) -> None:
-        """More of the body."""
+    def feed(self, data: bytes, t: float | None = None) -> None:
+        """More of the body, seen at time `t`."""
 
-    def result(self) -> tuple[str, Any, int, bool]:
+    def result(self) -> Result:
         """What was understood; called once, at the end of the body."""
 
 
@@ -37,17 +41,28 @@ class Body(Struct, frozen=True):
     kind: str = "none"
     preview: Any = None
     entries: int = 0
-    """JSON lines or archive members; 0 for kinds without entries."""
+    """JSON lines, archive members or frames; 0 for kinds without entries."""
     cut: bool = False
     """The preview is not the whole body."""
     media_type: str = ""
     coding: str = ""
+    compression: str = ""
+    """gzip, bzip2, xz or zstd, found by its magic number."""
+    layers: dict[str, dict[str, Any]] = {}
+    """How far each layer came (`status`) and its size (`total`), for the progress lines of pull, push and load."""
+    streams: dict[str, int] = {}
+    """Bytes of stdout and stderr, where frames are a reading of the body."""
+    guessed: bool = False
+    """Nothing but the look of the bytes told a multiplexed stream from a terminal's output."""
+    other: Result | None = None
+    """For a guess: the other reading."""
 
 
 EMPTY = Body()
 
-REGISTRY: tuple[tuple[Callable[[str, bytes], bool], Callable[[], View]], ...] = (
+REGISTRY: tuple[tuple[Callable[[str, bytes], bool], Callable[[OnEntry | None], View]], ...] = (
     (multiplexed.matches, multiplexed.MultiplexedView),
+    (multiplexed.may_match, multiplexed.OutputView),
     (tar.matches, tar.TarView),
     (json_text.matches, json_text.JsonView),
     (text.matches, text.TextView),
@@ -55,24 +70,39 @@ REGISTRY: tuple[tuple[Callable[[str, bytes], bool], Callable[[], View]], ...] = 
 """Who takes which body: the first that says yes."""
 
 
-def choose(media_type: str, start: bytes) -> View:
+def choose(media_type: str, start: bytes, on_entry: OnEntry | None = None) -> View:
     """The view for a body of this media type that starts with these bytes (up to SNIFF of them)."""
     for matches, view in REGISTRY:
         if matches(media_type, start):
-            return view()
+            return view(on_entry)
     return binary.BinaryView()
 
 
-class BodyReader:
-    """Takes the pieces of one body."""
+def settled(body: Body, *, terminal: bool) -> Body:
+    """The same body, now that it is known whether a terminal's output is in it."""
+    if body.other is None:
+        return body
+    wanted = "raw" if terminal else "multiplexed"
+    kind, preview, entries, cut = (
+        (body.kind, body.preview, body.entries, body.cut) if body.kind == wanted else body.other
+    )
+    return msgspec.structs.replace(
+        body, kind=kind, preview=preview, entries=entries, cut=cut, guessed=False, other=None
+    )
 
-    def __init__(self, media_type: str = "", coding: str = "") -> None:
+
+class BodyReader:
+    """Takes the pieces of one body. `on_entry` is told of entries as they come."""
+
+    def __init__(self, media_type: str = "", coding: str = "", on_entry: OnEntry | None = None) -> None:
         self._media_type = media_type.split(";")[0].strip().lower()
         self._coding = coding.strip().lower()
-        self._inflate = _decompressor(self._coding)
+        self._on_entry = on_entry
+        self._opened = compressed.decompressor(self._coding)
+        self._compression = ""
         self._size = 0
         self._hash = hashlib.sha256(usedforsecurity=False)
-        self._start = b""
+        self._start = bytearray()
         self._view: View | None = None
 
     @property
@@ -80,71 +110,74 @@ class BodyReader:
         """Bytes so far."""
         return self._size
 
-    def feed(self, data: bytes) -> None:
-        """The next piece, as transferred."""
+    def feed(self, data: bytes, t: float | None = None) -> None:
+        """The next piece, as transferred, seen at time `t`."""
         self._size += len(data)
         self._hash.update(data)
         for piece in self._decoded(data):
-            self._show(piece)
-
-    def skip(self, size: int) -> None:
-        """Bytes that were counted and not kept by whoever recorded them: the hash and the preview end here."""
-        self._size += size
+            self._show(piece, t)
 
     def finish(self) -> Body:
         """The body, complete or as far as it came."""
         if not self._size:
             return Body(media_type=self._media_type, coding=self._coding)
-        view = self._view or self._chosen()
-        if self._inflate is not None:
-            view.feed(self._inflate.flush(INFLATE_STEP))
+        view = self._view or self._chosen(None)
         kind, preview, entries, cut = view.result()
-        digest = self._hash.hexdigest()
-        return Body(self._size, digest, kind, preview, entries, cut, self._media_type, self._coding)
+        undecided = isinstance(view, multiplexed.OutputView)
+        return Body(
+            self._size,
+            self._hash.hexdigest(),
+            kind,
+            preview,
+            entries,
+            cut,
+            self._media_type,
+            self._coding,
+            self._compression,
+            streams=view.totals if isinstance(view, multiplexed.MultiplexedView | multiplexed.OutputView) else {},
+            layers=view.progress.layers if isinstance(view, json_text.JsonView) else {},
+            guessed=undecided,
+            other=view.other() if isinstance(view, multiplexed.OutputView) else None,
+        )
 
-    def _show(self, data: bytes) -> None:
+    def _show(self, data: bytes, t: float | None) -> None:
         if self._view is not None:
-            self._view.feed(data)
+            self._view.feed(data, t)
             return
         self._start += data
-        if len(self._start) >= SNIFF:
-            self._chosen()
+        if len(self._start) >= SNIFF or (self._is_output and len(self._start) >= multiplexed.HEADER):
+            self._chosen(t)
 
-    def _chosen(self) -> View:
-        if self._inflate is None and self._start[:3] == b"\x1f\x8b\x08":
-            self._inflate = _decompressor("gzip")
-            start, self._start = self._start, b""
-            for piece in self._decoded(start):
-                self._start += piece
-        self._view = choose(self._media_type, self._start)
-        self._view.feed(self._start)
-        self._start = b""
+    @property
+    def _is_output(self) -> bool:
+        """A container's output is shown as it comes: its first bytes must not wait for more."""
+        return self._media_type == multiplexed.MEDIA_TYPE or multiplexed.may_match(
+            self._media_type, bytes(self._start[: multiplexed.HEADER])
+        )
+
+    def _chosen(self, t: float | None) -> View:
+        start, self._start = bytes(self._start), bytearray()
+        if self._opened is None:
+            self._compression = compressed.compression_of(start)
+            self._opened = compressed.decompressor(self._compression)
+            start = b"".join(self._decoded(start))
+        self._view = choose(self._media_type, start, self._on_entry)
+        self._view.feed(start, t)
         return self._view
 
-    def _decoded(self, data: bytes) -> list[bytes]:
-        """The content coding removed, at most INFLATE_STEP bytes a piece: a small body may inflate to a huge one."""
-        if self._inflate is None:
-            return [data]
-        pieces = []
-        while data:
-            try:
-                pieces.append(self._inflate.decompress(data, INFLATE_STEP))
-            except zlib.error:
-                self._inflate = None
-                break
-            data = self._inflate.unconsumed_tail
-            if len(pieces) >= INFLATE_PIECES:
-                break
-        return pieces
+    def _decoded(self, data: bytes) -> Iterator[bytes]:
+        """The compression removed; what is damaged ends there."""
+        if self._opened is None:
+            yield data
+            return
+        try:
+            yield from self._opened.pieces(data)
+        except compressed.damage():
+            self._opened = _Nothing()
 
 
-INFLATE_STEP = 1 << 16
-INFLATE_PIECES = 1 << 10
+class _Nothing:
+    """What is left of a compressed body after a damage."""
 
-
-def _decompressor(coding: str) -> zlib._Decompress | None:
-    if coding in ("gzip", "x-gzip"):
-        return zlib.decompressobj(16 + zlib.MAX_WBITS)
-    if coding == "deflate":
-        return zlib.decompressobj()
-    return None
+    def pieces(self, data: bytes) -> Iterator[bytes]:
+        return iter(())

@@ -11,7 +11,7 @@ class Beginning:
         self._limit = limit
         self._size = 0
 
-    def feed(self, data: bytes) -> None:
+    def feed(self, data: bytes, t: float | None = None) -> None:
         """More of the body."""
         self._size += len(data)
         if len(self.kept) < self._limit:

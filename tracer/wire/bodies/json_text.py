@@ -11,6 +11,9 @@ import json
 from collections import deque
 from typing import Any
 
+from tracer.wire.bodies.pieces import OnEntry
+from tracer.wire.bodies.progress import Progress
+
 LIMIT = 4 << 20
 """A single JSON value larger than this is counted and not parsed."""
 
@@ -23,7 +26,9 @@ MEDIA_TYPES = {"application/json", "application/x-ndjson", "application/jsonl", 
 class JsonView:
     """Collects one value, or lines of values."""
 
-    def __init__(self) -> None:
+    def __init__(self, on_entry: OnEntry | None = None) -> None:
+        self.progress = Progress()
+        self._on_entry = on_entry
         self._pending = bytearray()
         self._scanned = 0
         self._first: list[Any] = []
@@ -33,7 +38,7 @@ class JsonView:
         """The first line is not a value of its own: this is one value over many lines."""
         self._too_long = False
 
-    def feed(self, data: bytes) -> None:
+    def feed(self, data: bytes, t: float | None = None) -> None:
         """More of the body."""
         if self._too_long:
             return
@@ -66,6 +71,9 @@ class JsonView:
 
     def _keep(self, value: Any) -> None:
         self._count += 1
+        self.progress.take(value)
+        if self._on_entry is not None:
+            self._on_entry(value)
         if len(self._first) < FIRST:
             self._first.append(value)
         else:

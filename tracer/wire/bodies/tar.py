@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tracer.wire.bodies.pieces import OnEntry
+
 if TYPE_CHECKING:
     from tarfile import TarInfo
 
@@ -41,7 +43,8 @@ EXTRA = (PAX_LOCAL, PAX_LOCAL_SUN, LONG_NAME)
 class TarView:
     """Walks the members; keeps name, size, type and mode of the first KEPT."""
 
-    def __init__(self) -> None:
+    def __init__(self, on_entry: OnEntry | None = None) -> None:
+        self._on_entry = on_entry
         self._pending = bytearray()
         self._skip = 0
         self._extra: bytes | None = None
@@ -53,7 +56,7 @@ class TarView:
         self._count = 0
         self._problem = False
 
-    def feed(self, data: bytes) -> None:
+    def feed(self, data: bytes, t: float | None = None) -> None:
         """More of the archive."""
         if self._problem:
             return
@@ -93,10 +96,14 @@ class TarView:
         has_data = info.isreg() or info.type not in TYPES
         size = info.size if self._size is None else self._size
         self._count += 1
-        if len(self._members) < KEPT:
+        if len(self._members) < KEPT or self._on_entry is not None:
             name = self._name if self._name is not None else info.name
             kind = TYPES.get(info.type, "other")
-            self._members.append({"name": name, "size": size, "type": kind, "mode": f"{info.mode:04o}"})
+            member = {"name": name, "size": size, "type": kind, "mode": f"{info.mode & 0o7777:04o}"}
+            if len(self._members) < KEPT:
+                self._members.append(member)
+            if self._on_entry is not None:
+                self._on_entry(member)
         self._name = self._size = None
         self._skip = -(-size // BLOCK) * BLOCK if has_data else 0
 

@@ -6,6 +6,7 @@ import codecs
 from typing import Any
 
 from tracer.wire.bodies.beginning import Beginning
+from tracer.wire.bodies.pieces import OnEntry
 
 LIMIT = 64 << 10
 
@@ -13,7 +14,7 @@ LIMIT = 64 << 10
 class TextView(Beginning):
     """Keeps the beginning."""
 
-    def __init__(self) -> None:
+    def __init__(self, on_entry: OnEntry | None = None) -> None:
         super().__init__(LIMIT)
 
     def result(self) -> tuple[str, Any, int, bool]:
