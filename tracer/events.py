@@ -27,7 +27,26 @@ class Peer(Struct, frozen=True, kw_only=True):
     exe: str | None = None
     comm: str | None = None
     same_pid_namespace: bool | None = None
+    same_root: bool | None = None
+    """Whether it sees the same file system as we do: not so in a container."""
+    inode: int | None = None
+    """Of its socket, which is paired with the client's (`paired_with`), and its descriptor (`fd`)."""
+    fd: int | None = None
+    bound: str | None = None
+    """The path that it gave the socket when it bound it, in its own view of the file system."""
+    paired_with: int | None = None
     how: str = "SO_PEERCRED"
+
+
+class SocketFile(Struct, frozen=True, kw_only=True):
+    """The file of a Unix socket: its path with symlinks resolved, its identity, its mode (octal) and its owner."""
+
+    path: str
+    device: int
+    inode: int
+    mode: str
+    uid: int
+    gid: int
 
 
 class Header(Struct, frozen=True, kw_only=True, tag_field="type", tag="header"):
@@ -44,6 +63,8 @@ class Header(Struct, frozen=True, kw_only=True, tag_field="type", tag="header"):
     endpoint: str | None = None
     env: dict[str, str] = {}
     redacted: bool = False
+    evidence: bool = False
+    """The run was watched for a proof: output, other sockets from their making on, processes that hide."""
 
 
 class Exec(Struct, frozen=True, kw_only=True, tag_field="type", tag="exec"):
@@ -88,6 +109,7 @@ class Connect(Struct, frozen=True, kw_only=True, tag_field="type", tag="connect"
     error: str | None = None
     peer: Peer | None = None
     comm: str | None = None
+    file: SocketFile | None = None
     midway: bool = False
     """The connection was open before we looked: its first bytes may be the rest of a message."""
 
@@ -116,6 +138,21 @@ class Data(Struct, frozen=True, kw_only=True, tag_field="type", tag="data", gc=F
     dir: Direction
     size: int
     payload: bytes | None
+
+
+class Credentials(Struct, frozen=True, kw_only=True, tag_field="type", tag="credentials"):
+    """What a masked header said, without its secret: credentials for `registry` as `user`, of which `kind`.
+
+    Comes before the `data` that ends the head in question, which begins at offset `at` of the connection's `out`
+    stream. `kind` is password, identity token, registry token or nothing.
+    """
+
+    t: float
+    conn: int
+    at: int
+    registry: str
+    user: str
+    kind: str
 
 
 class Failed(Struct, frozen=True, kw_only=True, tag_field="type", tag="error"):
@@ -157,11 +194,47 @@ class TlsSecret(Struct, frozen=True, kw_only=True, tag_field="type", tag="tls_se
     line: str
 
 
+class Elsewhere(Struct, frozen=True, kw_only=True, tag_field="type", tag="elsewhere"):
+    """Something was done with a socket that is not followed, told once for each process and address.
+
+    `what` is connect, send (to an address), open (a socket of a network family was made) or inherited; `family` is
+    unix, inet, inet6 or packet.
+    """
+
+    t: float
+    pid: int
+    tid: int
+    fd: int
+    what: str
+    family: str
+    address: str | None = None
+    error: str | None = None
+
+
+class Output(Struct, frozen=True, kw_only=True, tag_field="type", tag="output", gc=False):
+    """The command, or a child of it, wrote `size` bytes to the file that is its standard output.
+
+    `payload` is None for bytes that were counted and not kept.
+    """
+
+    t: float
+    pid: int
+    tid: int
+    fd: int
+    size: int
+    payload: bytes | None = None
+
+
 class Note(Struct, frozen=True, kw_only=True, tag_field="type", tag="note"):
-    """What the tool could not see or do, in one sentence."""
+    """What the tool could not see or do, in one sentence; `kind` for those that weaken a proof.
+
+    Kinds: io_uring, untraced, foreign (another architecture's program), handed (a connection was passed to a process
+    outside), left (processes go on), midway.
+    """
 
     t: float
     message: str
+    kind: str = ""
 
 
 class End(Struct, frozen=True, kw_only=True, tag_field="type", tag="end"):
@@ -176,5 +249,20 @@ class End(Struct, frozen=True, kw_only=True, tag_field="type", tag="end"):
 
 
 Event: TypeAlias = (
-    Header | Exec | Fork | Exit | Connect | PeerFound | Data | Failed | Shutdown | Close | TlsSecret | Note | End
+    Header
+    | Exec
+    | Fork
+    | Exit
+    | Connect
+    | PeerFound
+    | Data
+    | Credentials
+    | Elsewhere
+    | Output
+    | Failed
+    | Shutdown
+    | Close
+    | TlsSecret
+    | Note
+    | End
 )

@@ -221,4 +221,9 @@ def test_an_ordinary_user(permitted: bool, tmp_path: Path) -> None:
         run = Run(done, recording)
         assert [event.error for event in run.of(Connect)] == [None if permitted else "EACCES"]
         assert ("usermod -aG docker" in done.stderr) == (not permitted)
+        if not permitted:
+            told = " ".join(done.stderr.split())
+            assert f"Your user may not write to {path} (mode 0600, uid 0, gid 0)" in told
+            shown = Socktrace(tmp_path).plain("show", "--explain", "--lang", "vi", str(recording)).stdout
+            assert f"Người dùng của bạn không được ghi vào {path}" in " ".join(shown.split())
         assert run.streams == ([(b"x", b"x")] if permitted else [])

@@ -12,6 +12,7 @@ import pytest
 
 from tests.runs import Socktrace
 from tracer.events import Connect, Data, Failed
+from tracer.exchanges import Exchange, assemble
 
 ECHO = "s.sendall(b'hello'); s.recv(5, socket.MSG_WAITALL)"
 
@@ -79,3 +80,5 @@ def test_a_non_blocking_connect_that_is_refused(socktrace: Socktrace) -> None:
     run = socktrace(sys.executable, "-c", code, options=("-q", "--all-sockets"))
     outcomes = [event.error for event in run.of(Connect)] + [event.error for event in run.of(Failed)]
     assert "ECONNREFUSED" in outcomes
+    (told,) = [item for item in assemble(run.events) if isinstance(item, Exchange)]
+    assert told.failure == f"could not connect to 127.0.0.1:{port}: ECONNREFUSED"

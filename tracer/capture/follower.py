@@ -12,9 +12,11 @@ from collections.abc import Callable, Iterable
 
 from tracer.capture import memory, peer, processes, transfers
 from tracer.capture.addresses import SOCKETPAIR, Address, Follow, parse
-from tracer.capture.syscalls import CLONE_FILES, MSG_PEEK, SOCK_STREAM, SOCK_TYPE_MASK, Spec, signed
-from tracer.capture.tracees import Call, Connection, Connections, Files, Process, Thread
-from tracer.events import Close, Connect, Data, Event, Exec, Exit, Failed, Fork, Note, Peer, PeerFound, Shutdown
+from tracer.capture.descriptors import LOW, Descriptors
+from tracer.capture.syscalls import MSG_PEEK, SOCK_STREAM, SOCK_TYPE_MASK, Spec, signed
+from tracer.capture.tracees import Call, Connection, Connections, Process, Thread
+from tracer.capture.witness import Witness, socket_file
+from tracer.events import Connect, Data, Event, Exec, Exit, Failed, Fork, Note, Peer, PeerFound, Shutdown
 
 RESTARTS = range(512, 517)
 """ERESTARTSYS and its relatives (include/linux/errno.h): the call was interrupted and will be made again."""
@@ -25,8 +27,6 @@ PASSING = {errno.EAGAIN, errno.EINTR, errno.EBADF, errno.EFAULT, errno.EINVAL, *
 SHUTDOWNS = ("rd", "wr", "rdwr")
 SOCKADDR_MAX = 128
 IGNORED_KEPT = 100
-LOW = 3
-"""Descriptors below this are the ones whose reads and writes the filter lets pass."""
 
 
 class Follower:
@@ -37,6 +37,8 @@ class Follower:
         follow: Follow,
         now: Callable[[], float],
         endpoints_of: Callable[[list[str], dict[str, str]], Iterable[str]],
+        *,
+        thorough: bool = False,
     ) -> None:
         self.events: list[Event] = []
         self.bytes_out = 0
@@ -51,13 +53,15 @@ class Follower:
         self._endpoints_of = endpoints_of
         self._connections = Connections()
         self._peers = peer.PeerFinder()
+        self._witness = Witness(self.events, now, thorough=thorough)
         self._processes: dict[int, Process] = {}
+        self._descriptors = Descriptors(self.events, now, self._connections, self._processes)
         self._enter = {
             "connect": self._enter_connect,
-            "close": self._enter_close,
-            "close_range": self._enter_close_range,
-            "dup2": self._enter_replace,
-            "dup3": self._enter_replace,
+            "close": self._descriptors.enter_close,
+            "close_range": self._descriptors.enter_close_range,
+            "dup2": self._descriptors.enter_replace,
+            "dup3": self._descriptors.enter_replace,
             "shutdown": self._enter_on_socket,
             "getsockopt": self._enter_on_socket,
             "dup": self._enter_on_socket,
@@ -65,20 +69,24 @@ class Follower:
             "unshare": self._enter_always,
             "socketpair": self._enter_always,
             "io_uring_setup": self._enter_always,
+            "socket": self._enter_always,
+            "clone": self._enter_clone,
+            "clone3": self._enter_clone,
         }
         self._leave = {
             "connect": self._leave_connect,
-            "close": self._leave_close,
-            "close_range": self._leave_close_range,
-            "dup": self._leave_dup,
-            "dup2": self._leave_dup,
-            "dup3": self._leave_dup,
-            "fcntl": self._leave_dup,
+            "close": self._descriptors.leave_close,
+            "close_range": self._descriptors.leave_close_range,
+            "dup": self._descriptors.leave_dup,
+            "dup2": self._descriptors.leave_dup,
+            "dup3": self._descriptors.leave_dup,
+            "fcntl": self._descriptors.leave_dup,
             "shutdown": self._leave_shutdown,
             "getsockopt": self._leave_getsockopt,
-            "unshare": self._leave_unshare,
+            "unshare": self._descriptors.leave_unshare,
             "socketpair": self._leave_socketpair,
-            "io_uring_setup": self._leave_io_uring,
+            "io_uring_setup": self._witness.made_uring,
+            "socket": self._witness.made_socket,
         }
 
     # Processes
@@ -99,13 +107,13 @@ class Follower:
         pid = thread.process.pid
         exe = self._new_program(thread)
         if processes.is_32_bit(pid):
-            self._note(f"process {pid} ({exe}) is a 32-bit program: its connections are not followed")
+            self._note(f"process {pid} ({exe}) is a 32-bit program: its connections are not followed", "foreign")
         if processes.lost_privilege(pid):
             self._note(
                 f"process {pid} ({exe}) is setuid and lost its privilege under the tracer: "
                 "put sudo first, as in sudo socktrace COMMAND"
             )
-        self._close_dropped(pid, thread.tid)
+        self._descriptors.close_dropped(pid, thread.tid)
 
     def _new_program(self, thread: Thread) -> str:
         """Tell what runs now, and follow the daemons that its command line and environment name."""
@@ -120,7 +128,7 @@ class Follower:
     def exited(self, pid: int, status: int | None, killed_by: int | None) -> None:
         """A process ended; the connections that it alone held are closed."""
         self._processes.pop(pid, None)
-        self._close_dropped(pid, pid)
+        self._descriptors.close_dropped(pid, pid)
         self.events.append(Exit(t=self._now(), pid=pid, status=status, signal=killed_by))
 
     def attached(self, thread: Thread) -> None:
@@ -143,7 +151,7 @@ class Follower:
             if self._follow.wants(address):
                 self._connected(thread, fd, address, midway=True)
         if self._connections.open:
-            self._note("connections that were open already are shown from their next request on")
+            self._note("connections that were open already are shown from their next request on", "midway")
 
     # Syscalls
 
@@ -159,8 +167,21 @@ class Follower:
         fd = signed(arguments[spec.fd_argument])
         connection = self._connections.of(thread, fd)
         if connection is None:
-            return None
+            return self._witness.enter(thread, spec, arguments, fd)
         return Call(spec, arguments, fd, connection)
+
+    def _enter_clone(self, thread: Thread, spec: Spec, arguments: tuple[int, ...]) -> Call | None:
+        self._witness.clones(thread, spec, arguments)
+        return None
+
+    def handed_over(self) -> list[int]:
+        """The connections that were passed to a process which never came under the tracer."""
+        return [connection.number for connection in self._connections.open.values() if connection.in_flight]
+
+    def began(self, thread: Thread) -> None:
+        """The command itself runs its program now."""
+        self._witness.began(thread)
+        self.adopt_connections(thread)
 
     def _note_passed_on(self, thread: Thread, arguments: tuple[int, ...]) -> None:
         for fd in memory.passed_descriptors(thread.tid, arguments[1]):
@@ -173,6 +194,8 @@ class Follower:
         handler = self._leave.get(call.spec.name)
         if handler is not None:
             handler(thread, call, result)
+        elif call.connection is None:
+            self._witness.leave(thread, call, result)
         elif result < 0:
             self._failed(thread, call, -result)
         else:
@@ -242,7 +265,7 @@ class Follower:
 
     def _received_message(self, thread: Thread, call: Call) -> None:
         if memory.has_control_data(thread.tid, call.arguments[1]):
-            self._check_low_descriptors(thread)
+            self._descriptors.check_low(thread)
 
     # Files into sockets
 
@@ -275,6 +298,7 @@ class Follower:
         if not self._follow.wants(address):
             if len(self.ignored) < IGNORED_KEPT:
                 self.ignored[address.text] = None
+            self._witness.elsewhere(thread, call.fd, address, number)
             return
         self.connected = True
         if number in (0, errno.EINPROGRESS):
@@ -327,6 +351,7 @@ class Follower:
                 error=errno.errorcode.get(number, str(number)) if number else None,
                 peer=found,
                 comm=processes.comm(thread.process.pid),
+                file=socket_file(address),
                 midway=midway,
             )
         )
@@ -366,66 +391,5 @@ class Follower:
                 )
             )
 
-    # Descriptors
-
-    def _enter_close(self, thread: Thread, spec: Spec, arguments: tuple[int, ...]) -> Call | None:
-        fd = signed(arguments[0])
-        connection = self._connections.of(thread, fd)
-        thread.files.forget(fd)
-        return Call(spec, arguments, fd, connection) if connection else None
-
-    def _enter_close_range(self, thread: Thread, spec: Spec, arguments: tuple[int, ...]) -> Call | None:
-        return Call(spec, arguments, -1, None)
-
-    def _enter_replace(self, thread: Thread, spec: Spec, arguments: tuple[int, ...]) -> Call | None:
-        old, new = signed(arguments[0]), signed(arguments[1])
-        source = self._connections.of(thread, old)
-        replaced = self._connections.of(thread, new)
-        thread.files.forget(new)
-        return Call(spec, arguments, new, source) if source or replaced else None
-
-    def _leave_dup(self, thread: Thread, call: Call, result: int) -> None:
-        if result < 0:
-            return
-        thread.files.forget(result)
-        if call.connection is not None and result < LOW:
-            self._check_low_descriptors(thread)
-        if call.spec.name in ("dup2", "dup3"):
-            self._close_dropped(thread.process.pid, thread.tid)
-
-    def _leave_close(self, thread: Thread, call: Call, result: int) -> None:
-        thread.files.forget(call.fd)
-        self._close_dropped(thread.process.pid, thread.tid)
-
-    def _leave_close_range(self, thread: Thread, call: Call, result: int) -> None:
-        close_range_unshare, close_range_cloexec = 2, 4
-        if result != 0 or call.arguments[2] & close_range_cloexec:
-            return
-        if call.arguments[2] & close_range_unshare:
-            thread.files = Files()
-        thread.files.forget(call.arguments[0] & 0xFFFFFFFF, call.arguments[1] & 0xFFFFFFFF)
-        self._close_dropped(thread.process.pid, thread.tid)
-
-    def _leave_unshare(self, thread: Thread, call: Call, result: int) -> None:
-        if result == 0 and call.arguments[0] & CLONE_FILES:
-            thread.files = Files()
-
-    def _close_dropped(self, pid: int, tid: int) -> None:
-        for connection in self._connections.dropped_by(pid, self._processes):
-            self.events.append(Close(t=self._now(), conn=connection.number, pid=pid, tid=tid))
-
-    def _check_low_descriptors(self, thread: Thread) -> None:
-        """Once a followed socket is a standard stream, the filter would hide its bytes: stop at every syscall."""
-        for fd in range(LOW):
-            thread.files.forget(fd)
-            if self._connections.of(thread, fd) is not None:
-                thread.process.every = True
-
-    def _leave_io_uring(self, thread: Thread, call: Call, result: int) -> None:
-        process = thread.process
-        if result >= 0 and not process.uring_noted:
-            process.uring_noted = True
-            self._note(f"process {process.pid} uses io_uring: bytes moved through it can't be seen by ptrace")
-
-    def _note(self, message: str) -> None:
-        self.events.append(Note(t=self._now(), message=message))
+    def _note(self, message: str, kind: str = "") -> None:
+        self.events.append(Note(t=self._now(), message=message, kind=kind))

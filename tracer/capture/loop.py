@@ -10,14 +10,14 @@ from __future__ import annotations
 import errno
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from tracer.capture import kernel, processes
 from tracer.capture.arch import Architecture
 from tracer.capture.follower import Follower
 from tracer.capture.kernel import Gone
-from tracer.capture.syscalls import BY_NAME, NOT_STDIO, Spec
+from tracer.capture.syscalls import NOT_STDIN, NOT_STDIO, Guard, Spec
 from tracer.capture.tracees import Files, Process, Thread
 from tracer.events import Event
 
@@ -36,12 +36,12 @@ class Resume(NamedTuple):
 class StopLoop:
     """Follows threads and processes from their first stop to their end."""
 
-    def __init__(self, arch: Architecture, follower: Follower) -> None:
+    def __init__(self, arch: Architecture, follower: Follower, specs: Sequence[Spec]) -> None:
         self.root_status: int | None = None
         """The wait status of the root process once it has ended."""
         self.root_executed = False
         self._audit = arch.audit
-        self._specs = {number: BY_NAME[name] for name, number in arch.numbers.items()}
+        self._specs = {arch.numbers[spec.name]: _without_stdio(spec) for spec in specs if spec.name in arch.numbers}
         self._follower = follower
         self._root = 0
         self._threads: dict[int, Thread] = {}
@@ -251,7 +251,7 @@ class StopLoop:
             leader.entered = process.every
         self._follower.executed(leader)
         if is_first:
-            self._follower.adopt_connections(leader)
+            self._follower.began(leader)
 
     def _ended(self, tid: int, status: int) -> None:
         self._early.pop(tid, None)
@@ -272,16 +272,24 @@ class StopLoop:
         self._follower.exited(tid, code, killed_by)
 
 
+def _without_stdio(spec: Spec) -> Spec:
+    """The guards on standard streams are for the filter alone: a followed socket may become one of them."""
+    return spec._replace(guards=tuple(guard for guard in spec.guards if guard not in (NOT_STDIO, NOT_STDIN)))
+
+
 def _is_followed(spec: Spec, values: tuple[int, ...]) -> bool:
-    """The guards that the filter would have applied; those on standard streams are for the filter alone."""
+    """The guards that the filter would have applied."""
     for guard in spec.guards:
-        if guard is NOT_STDIO:
-            continue
         value = values[1 + guard.argument] & 0xFFFFFFFF
-        holds = value > guard.values[0] if guard.relation == "above" else value in guard.values
-        if not holds:
+        if not _holds(guard, value):
             return False
     return True
+
+
+def _holds(guard: Guard, value: int) -> bool:
+    if guard.relation == "above":
+        return value > guard.values[0]
+    return bool(value & guard.values[0]) if guard.relation == "bits" else value in guard.values
 
 
 def refusal(error: OSError, pid: int) -> str:

@@ -104,6 +104,15 @@ def has_control_data(pid: int, header: int) -> bool:
     return len(raw) == _MSGHDR.size and _MSGHDR.unpack(raw)[5] > 0
 
 
+def receiver(pid: int, header: int) -> tuple[int, int]:
+    """The address and size of the socket address that a struct msghdr names; (0, 0) where it names none."""
+    raw = read(pid, header, _MSGHDR.size)
+    if len(raw) < _MSGHDR.size:
+        return 0, 0
+    name, size = _MSGHDR.unpack(raw)[:2]
+    return name, size
+
+
 def passed_descriptors(pid: int, header: int) -> list[int]:
     """The descriptors that a struct msghdr passes on (SCM_RIGHTS; cmsg(3), unix(7))."""
     raw = read(pid, header, _MSGHDR.size)

@@ -12,6 +12,8 @@ import os
 import socket
 import struct
 
+import msgspec.structs
+
 from tracer.capture import kernel, processes
 from tracer.events import Peer
 
@@ -30,6 +32,8 @@ def by_credentials(pid: int, fd: int) -> Peer | None:
         except OSError:
             return None
     peer, uid, gid = _UCRED.unpack(raw)
+    if peer == 0:  # pid_namespaces(7): a process that has no id here, since it lives outside of our pid namespace
+        return Peer(pid=0, uid=uid, gid=gid, same_pid_namespace=False, how="SO_PEERCRED")
     return _described(peer, uid, gid, "SO_PEERCRED") if peer > 0 else None
 
 
@@ -41,6 +45,7 @@ def _described(pid: int, uid: int | None, gid: int | None, how: str) -> Peer:
         exe=processes.exe(pid),
         comm=processes.comm(pid),
         same_pid_namespace=processes.in_our_pid_namespace(pid),
+        same_root=processes.has_our_root(pid),
         how=how,
     )
 
@@ -58,11 +63,14 @@ class PeerFinder:
             return None
         first = [*self._seen, *([likely] if likely else [])]
         for pid in first + [pid for pid in _all_pids() if pid not in first]:
-            if processes.holds_socket(pid, other):
+            fd = processes.socket_descriptor(pid, other)
+            if fd is not None:
                 if pid not in self._seen:
                     self._seen.insert(0, pid)
                 uid, gid = processes.user(pid) or (None, None)
-                return _described(pid, uid, gid, "sock_diag")
+                found = _described(pid, uid, gid, "sock_diag")
+                bound = processes.unix_paths(pid).get(other)
+                return msgspec.structs.replace(found, inode=other, paired_with=inode, fd=fd, bound=bound)
         return None
 
 

@@ -71,6 +71,16 @@ def in_our_pid_namespace(pid: int) -> bool | None:
         return None
 
 
+def has_our_root(pid: int) -> bool | None:
+    """Whether the process's root directory is ours, in our mount namespace; None where it can't be told."""
+    try:
+        theirs, ours = os.stat(f"/proc/{pid}/root/"), os.stat("/")
+        same_mounts = os.readlink(f"/proc/{pid}/ns/mnt") == os.readlink("/proc/self/ns/mnt")
+    except OSError:
+        return None
+    return same_mounts and (theirs.st_dev, theirs.st_ino) == (ours.st_dev, ours.st_ino)
+
+
 def socket_inode(pid: int, fd: int) -> int | None:
     """The inode number of a socket descriptor; None for everything that is not a socket."""
     try:
@@ -114,18 +124,23 @@ def unix_paths(pid: int) -> dict[int, str]:
 
 def holds_socket(pid: int, inode: int) -> bool:
     """Whether any descriptor of the process is this socket."""
+    return socket_descriptor(pid, inode) is not None
+
+
+def socket_descriptor(pid: int, inode: int) -> int | None:
+    """The first descriptor of the process that is this socket, or None."""
     wanted = f"socket:[{inode}]"
     try:
         descriptors = os.listdir(f"/proc/{pid}/fd")
     except OSError:
-        return False
+        return None
     for fd in descriptors:
         try:
             if os.readlink(f"/proc/{pid}/fd/{fd}") == wanted:
-                return True
+                return int(fd)
         except OSError:
             continue
-    return False
+    return None
 
 
 def lost_privilege(pid: int) -> bool:

@@ -7,6 +7,7 @@ A filter is a list of `struct sock_filter` (include/uapi/linux/filter.h) that re
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 
 from tracer.capture.arch import Architecture
 from tracer.capture.syscalls import SPECS, Guard, Spec
@@ -17,6 +18,7 @@ TRACE = 0x7FF00000
 LOAD = 0x20  # BPF_LD | BPF_W | BPF_ABS
 JUMP_EQUAL = 0x15  # BPF_JMP | BPF_JEQ | BPF_K
 JUMP_ABOVE = 0x25  # BPF_JMP | BPF_JGT | BPF_K
+JUMP_BITS = 0x45  # BPF_JMP | BPF_JSET | BPF_K
 RETURN = 0x06  # BPF_RET | BPF_K
 
 NUMBER_AT, ARCH_AT, ARGUMENTS_AT = 0, 4, 16
@@ -25,15 +27,15 @@ Instruction = tuple[int, int, int, int]
 """(code, jump if true, jump if false, k)"""
 
 
-def program(arch: Architecture) -> list[Instruction]:
-    """The filter: TRACE for the calls of `syscalls.SPECS` on `arch`, ALLOW for all else (32-bit calls included)."""
+def program(arch: Architecture, specs: Sequence[Spec] = SPECS) -> list[Instruction]:
+    """The filter: TRACE for the calls of `specs` on `arch`, ALLOW for all else (32-bit calls included)."""
     code: list[Instruction] = [
         (LOAD, 0, 0, ARCH_AT),
         (JUMP_EQUAL, 1, 0, arch.audit),
         (RETURN, 0, 0, ALLOW),
         (LOAD, 0, 0, NUMBER_AT),
     ]
-    for spec in SPECS:
+    for spec in specs:
         if spec.name in arch.numbers:
             block = _block(spec)
             code.append((JUMP_EQUAL, 0, len(block), arch.numbers[spec.name]))
@@ -53,6 +55,8 @@ def _block(spec: Spec) -> list[Instruction]:
 def _guard(guard: Guard) -> list[Instruction]:
     low_half = ARGUMENTS_AT + 8 * guard.argument
     load: Instruction = (LOAD, 0, 0, low_half)
+    if guard.relation == "bits":
+        return [load, (JUMP_BITS, 1, 0, guard.values[0]), (RETURN, 0, 0, ALLOW)]
     if guard.relation == "above":
         return [load, (JUMP_ABOVE, 1, 0, guard.values[0]), (RETURN, 0, 0, ALLOW)]
     count = len(guard.values)

@@ -15,10 +15,13 @@ Shape: TypeAlias = Literal["buffer", "vector", "message", "messages", "file"]
 
 
 class Guard(NamedTuple):
-    """The call is followed only if argument `argument` (its low 32 bits) compares so with one of `values`."""
+    """The call is followed only if argument `argument` (its low 32 bits) compares so with one of `values`.
+
+    `bits`: one of the bits of the only value is set.
+    """
 
     argument: int
-    relation: Literal["above", "in"]
+    relation: Literal["above", "in", "bits"]
     values: tuple[int, ...]
 
 
@@ -42,6 +45,8 @@ SOL_SOCKET, SO_ERROR = 1, 4
 SOCK_STREAM, SOCK_TYPE_MASK = 1, 0xF
 MSG_PEEK, MSG_TRUNC = 0x02, 0x20
 CLONE_FILES = 0x400
+CLONE_UNTRACED = 0x00800000
+AF_INET, AF_INET6, AF_PACKET = 2, 10, 17
 
 SPECS = (
     Spec("read", "in", guards=(NOT_STDIO,)),
@@ -73,10 +78,22 @@ SPECS = (
 )
 
 
+NOT_STDIN = Guard(0, "above", (0,))
+
+_OUTPUT_TOO = tuple(
+    spec._replace(guards=(NOT_STDIN,)) if spec.direction == "out" and NOT_STDIO in spec.guards else spec
+    for spec in SPECS
+)
+THOROUGH = (
+    *_OUTPUT_TOO,
+    Spec("socket", guards=(Guard(0, "in", (AF_INET, AF_INET6, AF_PACKET)),)),
+    Spec("clone", guards=(Guard(0, "bits", (CLONE_UNTRACED,)),)),
+    Spec("clone3"),
+)
+"""What is followed for a proof: output, sockets of network families from their making on, processes that hide."""
+
+
 def signed(value: int) -> int:
     """The C int that a register's low 32 bits hold."""
     value &= 0xFFFFFFFF
     return value - (1 << 32) if value >> 31 else value
-
-
-BY_NAME = {spec.name: spec for spec in SPECS}

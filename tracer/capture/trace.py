@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 import msgspec.structs
 
 from tracer import events
-from tracer.capture import arch, feed, kernel, launch, loop, processes, seccomp, tracees
+from tracer.capture import arch, feed, kernel, launch, loop, processes, seccomp, syscalls, tracees
 from tracer.capture.addresses import Follow
 from tracer.capture.follower import Follower
 
@@ -28,7 +28,10 @@ def architecture() -> arch.Architecture:
 
 
 def run(launched: launch.Launched, fd: int, header: events.Header, follow: Follow, endpoints_of: EndpointsOf) -> None:
-    """Follow the command to its end and send its events to descriptor `fd`; then stay for processes that live on."""
+    """Follow the command to its end and send its events to descriptor `fd`; then stay for processes that live on.
+
+    With `evidence` in the header, what a proof needs is watched too.
+    """
     sender = feed.Sender(fd)
     traced = _Run(header, follow, endpoints_of)
     _report(sender, lambda: traced.follow(launched, sender))
@@ -58,7 +61,8 @@ class _Run:
     def __init__(self, header: events.Header, follow: Follow, endpoints_of: EndpointsOf) -> None:
         self._began = time.monotonic()
         self._header = msgspec.structs.replace(header, started=_utc_now())
-        self._follower = Follower(follow, self._now, endpoints_of)
+        self._follower = Follower(follow, self._now, endpoints_of, thorough=header.evidence)
+        self._specs = syscalls.THOROUGH if header.evidence else syscalls.SPECS
         self._loop: loop.StopLoop | None = None
         self._words = b""
 
@@ -68,7 +72,7 @@ class _Run:
     def follow(self, launched: launch.Launched, sender: feed.Sender) -> None:
         """From the first event to the last. Raises CannotTrace and CannotRun."""
         native = architecture()
-        code = seccomp.as_bytes(seccomp.program(native))
+        code = seccomp.as_bytes(seccomp.program(native, self._specs))
         pid = launched.pid()
         try:
             kernel.seize(pid, exit_kill=True)
@@ -77,7 +81,7 @@ class _Run:
         except OSError as error:
             raise launch.CannotTrace(loop.refusal(error, pid)) from None
         front = os.getppid()
-        stops = self._loop = loop.StopLoop(native, self._follower)
+        stops = self._loop = loop.StopLoop(native, self._follower, self._specs)
         stops.adopt(pid, root=True, every=False)
         stops.on_root_exec = lambda: self._filter_is_missing(launched)
         stops.on_root_continued = lambda: os.kill(front, signal.SIGCONT)
@@ -90,7 +94,7 @@ class _Run:
 
     def watch(self, pid: int, sender: feed.Sender) -> None:
         """From attaching to letting go. Raises CannotTrace."""
-        stops = self._loop = loop.StopLoop(architecture(), self._follower)
+        stops = self._loop = loop.StopLoop(architecture(), self._follower, self._specs)
         leader = self._seize_all(stops, pid)
         sender.send([self._header])
         self._follower.attached(leader)
@@ -153,14 +157,16 @@ class _Run:
         left = stops.alive
         if left:
             what = "1 process goes" if left == 1 else f"{left} processes go"
-            self._note(f"{what} on in the background and can no longer be followed")
+            self._note(f"{what} on in the background and can no longer be followed", "left")
+        for number in self._follower.handed_over():
+            self._note(f"connection {number} was passed to a process that is not traced (SCM_RIGHTS)", "handed")
         ignored = list(self._follower.ignored)
         if ignored and not self._follower.connected:
             shown = ", ".join(ignored[:5]) + (" ..." if len(ignored) > 5 else "")
             self._note(f"no connection to a Docker socket; to follow another, name it with --socket: {shown}")
 
-    def _note(self, message: str) -> None:
-        self._follower.events.append(events.Note(t=self._now(), message=message))
+    def _note(self, message: str, kind: str = "") -> None:
+        self._follower.events.append(events.Note(t=self._now(), message=message, kind=kind))
 
     def _end(self, status: int | None) -> events.End:
         return events.End(

@@ -31,28 +31,29 @@ WELL_KNOWN = (
 
 
 class Endpoint(Struct, frozen=True):
-    """A daemon's address as a URL, and what decided on it (`why` completes the sentence `chosen by ...`)."""
+    """A daemon's address as a URL, and what decided on it: a rule of `[endpoint]` in the catalogues, with a name."""
 
     url: str
-    why: str
+    rule: str
+    name: str = ""
 
 
 def find(argv: Sequence[str], environment: Mapping[str, str]) -> Endpoint:
     """The endpoint that a client started with this command line and environment would use."""
     options = _global_options(argv)
     if options.get("host"):
-        return Endpoint(_url(options["host"]), "the option --host")
+        return Endpoint(_url(options["host"]), "host_option")
     folder = options.get("config") or environment.get("DOCKER_CONFIG") or _home_config(environment)
     if options.get("context"):
-        return _context(options["context"], folder, "the option --context")
+        return _context(options["context"], folder, "context_option")
     if environment.get("DOCKER_HOST"):
-        return Endpoint(_url(environment["DOCKER_HOST"]), "the variable DOCKER_HOST")
+        return Endpoint(_url(environment["DOCKER_HOST"]), "host_variable")
     if environment.get("DOCKER_CONTEXT"):
-        return _context(environment["DOCKER_CONTEXT"], folder, "the variable DOCKER_CONTEXT")
+        return _context(environment["DOCKER_CONTEXT"], folder, "context_variable")
     current = _current_context(folder)
     if current:
-        return _context(current, folder, "the current docker context")
-    return Endpoint(DEFAULT, "the default")
+        return _context(current, folder, "current_context")
+    return Endpoint(DEFAULT, "default")
 
 
 def _url(host: str) -> str:
@@ -68,20 +69,31 @@ _OTHER_VALUES = {"-l", "--log-level", "--tlscacert", "--tlscert", "--tlskey"}
 def _global_options(argv: Sequence[str]) -> dict[str, str]:
     """The options of a docker client before its subcommand that decide on the endpoint."""
     found: dict[str, str] = {}
-    if not argv or os.path.basename(argv[0]) not in CLIENTS:
-        return found
-    words = iter(argv[1:])
-    for word in words:
-        if not word.startswith("-"):
-            break
+    if argv and os.path.basename(argv[0]) in CLIENTS:
+        _read_global_options(argv, found)
+    return found
+
+
+def global_options_end(argv: Sequence[str]) -> int:
+    """The index of the first word of a docker command line that is no global option: its subcommand."""
+    return _read_global_options(argv, {})
+
+
+def _read_global_options(argv: Sequence[str], found: dict[str, str]) -> int:
+    at = 1
+    while at < len(argv) and argv[at].startswith("-"):
+        word = argv[at]
         name, equals, value = word.partition("=")
+        following = argv[at + 1] if at + 1 < len(argv) else ""
         if name in _NAMES:
-            found[_NAMES[name]] = value if equals else next(words, "")
+            found[_NAMES[name]] = value if equals else following
+            at += not equals
         elif word[:2] in ("-H", "-c") and len(word) > 2 and not word.startswith("--"):
             found[_NAMES[word[:2]]] = word[2:].lstrip("=")
         elif name in _OTHER_VALUES and not equals:
-            next(words, None)
-    return found
+            at += 1
+        at += 1
+    return at
 
 
 def _home_config(environment: Mapping[str, str]) -> str:
@@ -94,9 +106,9 @@ def _current_context(folder: str) -> str | None:
     return name if isinstance(name, str) and name else None
 
 
-def _context(name: str, folder: str, why: str) -> Endpoint:
+def _context(name: str, folder: str, rule: str) -> Endpoint:
     if name == "default":
-        return Endpoint(DEFAULT, f"{why} (default)")
+        return Endpoint(DEFAULT, rule, name)
     import hashlib
 
     digest = hashlib.sha256(name.encode()).hexdigest()
@@ -106,8 +118,8 @@ def _context(name: str, folder: str, why: str) -> Endpoint:
     except (KeyError, TypeError):
         host = None
     if isinstance(host, str) and host:
-        return Endpoint(_url(host), f"{why} ({name})")
-    return Endpoint(DEFAULT, f"{why} ({name}), which can't be read")
+        return Endpoint(_url(host), rule, name)
+    return Endpoint(DEFAULT, "unreadable_context", name)
 
 
 def _read_json(path: str) -> dict[str, Any]:
