@@ -1,27 +1,24 @@
-"""The only wiring: a source of events, through redaction and the recording, to exchanges, to a view.
-
-Live and from a file it is the same function (`present`): the timeline of a recording is the timeline of its run.
-"""
+"""Runs a command under the tracer, or follows one that runs: events to the recording and to the views."""
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 
 from tracer import __version__
+from tracer.pipeline.presenting import present, unwritable
+from tracer.pipeline.settings import FAILED, UNPROVEN, Show, Trace
 
 TYPE_CHECKING = False
-if TYPE_CHECKING:  # what is imported here stands between the user's return key and the command's start
+if TYPE_CHECKING:
     from typing import TextIO
 
     from tracer.capture.addresses import Follow
     from tracer.capture.launch import Launched
     from tracer.capture.trace import EndpointsOf
     from tracer.events import Event, Header
-    from tracer.exchanges import Exchange, Item
     from tracer.recording.writer import Writer
-    from tracer.views.screen import Color
 
 RECORDED_VARIABLES = (
     "DOCKER_API_VERSION",
@@ -33,49 +30,6 @@ RECORDED_VARIABLES = (
     "DOCKER_TLS_VERIFY",
 )
 """What decides how a client reaches its daemon; not DOCKER_AUTH_CONFIG, which holds passwords."""
-
-FAILED = 120
-"""socktrace itself failed."""
-
-
-class Show:
-    """What the user wants to see."""
-
-    def __init__(
-        self,
-        verbosity: int = 0,
-        live: bool = False,
-        json: bool = False,
-        quiet: bool = False,
-        output: str | None = None,
-        color: Color = "auto",
-        filter: Callable[[Exchange], bool] | None = None,
-    ) -> None:
-        self.verbosity = verbosity
-        self.live = live
-        self.json = json
-        self.quiet = quiet
-        self.output = output
-        self.color = color
-        self.filter = filter
-
-
-class Trace:
-    """What to trace and what to keep of it."""
-
-    def __init__(
-        self,
-        argv: Sequence[str],
-        sockets: Sequence[str] = (),
-        all_sockets: bool = False,
-        redact: bool = True,
-        write: str | None = None,
-    ) -> None:
-        self.argv = argv
-        self.sockets = sockets
-        self.all_sockets = all_sockets
-        self.redact = redact
-        self.write = write
 
 
 def run(trace: Trace, show: Show, complain: Callable[[str], None]) -> int:
@@ -92,13 +46,13 @@ def run(trace: Trace, show: Show, complain: Callable[[str], None]) -> int:
         complain(str(error))
         return error.status
     front = launch.start(program, trace.argv, lambda launched, feed: _trace(trace, launched, feed))
-    own = _consume(front.feed, trace, show, output, recording, complain)
+    own, proven = _consume(front.feed, trace, show, output, recording, complain)
     status = front.wait()
     if own is not None:
         return own
     if os.WIFSIGNALED(status):
         launch.die_of(os.WTERMSIG(status))
-    return os.WEXITSTATUS(status)
+    return os.WEXITSTATUS(status) or (0 if proven else UNPROVEN)
 
 
 def watch(pid: int, trace: Trace, show: Show, complain: Callable[[str], None]) -> int:
@@ -111,7 +65,8 @@ def watch(pid: int, trace: Trace, show: Show, complain: Callable[[str], None]) -
         complain(str(error))
         return error.status
     watching = launch.attach(lambda feed: _attach(pid, trace, feed))
-    return _consume(watching.feed, trace, show, output, recording, complain) or 0
+    own, proven = _consume(watching.feed, trace, show, output, recording, complain)
+    return own or (0 if proven else UNPROVEN)
 
 
 def _attach(pid: int, trace: Trace, feed: int) -> None:
@@ -119,7 +74,7 @@ def _attach(pid: int, trace: Trace, feed: int) -> None:
     from tracer.capture import trace as tracing
 
     follow, url = _follow(trace)
-    tracing.attach(pid, feed, _header(trace.argv, url), follow, _endpoints_of())
+    tracing.attach(pid, feed, _header(trace, url), follow, _endpoints_of())
 
 
 def _open_outputs(trace: Trace, show: Show) -> tuple[TextIO, Writer | None]:
@@ -144,7 +99,7 @@ def _trace(trace: Trace, launched: Launched, feed: int) -> None:
     from tracer.capture import trace as tracing
 
     follow, url = _follow(trace)
-    tracing.run(launched, feed, _header(trace.argv, url), follow, _endpoints_of())
+    tracing.run(launched, feed, _header(trace, url), follow, _endpoints_of())
 
 
 def _follow(trace: Trace) -> tuple[Follow, str]:
@@ -193,8 +148,8 @@ def _consume(
     output: TextIO,
     recording: Writer | None,
     complain: Callable[[str], None],
-) -> int | None:
-    """What the front does with the events; an exit status for a failure of ours, else None.
+) -> tuple[int | None, bool]:
+    """What the front does with the events; an exit status for a failure of ours, or None, and whether all is proven.
 
     A failure to show does not end the recording, and neither ends the command.
     """
@@ -206,9 +161,10 @@ def _consume(
     if recording is not None:
         events = _recorded(events, recording)
     own: int | None = None
+    proven = True
     try:
         try:
-            present(events, show, output, at_once=show.live)
+            proven = present(events, show, output, at_once=show.live)
         except OSError as error:
             if not isinstance(error, BrokenPipeError):  # else who read the timeline has gone
                 complain(unwritable(error))
@@ -223,7 +179,7 @@ def _consume(
         if recording.problem:
             complain(recording.problem)
             own = own or FAILED
-    return own
+    return own, proven
 
 
 def die_of(number: int) -> None:
@@ -233,13 +189,14 @@ def die_of(number: int) -> None:
     launch.die_of(number)
 
 
-def _header(argv: Sequence[str], url: str) -> Header:
+def _header(trace: Trace, url: str) -> Header:
     from tracer.events import Header
 
     kept = {name: os.environ[name] for name in RECORDED_VARIABLES if name in os.environ}
     return Header(
         tool=f"socktrace {__version__}",
-        argv=list(argv),
+        argv=list(trace.argv),
+        evidence=trace.evidence,
         cwd=_cwd(),
         arch=os.uname().machine,
         kernel=os.uname().release,
@@ -260,93 +217,3 @@ def _recorded(events: Iterable[Event], writer: Writer) -> Iterator[Event]:
     for event in events:
         writer.write(event)
         yield event
-
-
-def present(events: Iterable[Event], show: Show, stream: TextIO, *, at_once: bool) -> None:
-    """Events to a view on `stream`: piece by piece, or in one when the events have ended.
-
-    Raises OSError if that can't be written.
-    """
-    from tracer.exchanges import assemble, in_order
-
-    items: Iterable[Item] = assemble(events, keep_pieces=show.verbosity >= 3)
-    if not show.live:
-        items = in_order(items)
-    if show.filter is not None:
-        items = _filtered(items, show.filter)
-    if show.quiet:
-        for _ in items:
-            continue
-        return
-    from tracer.views.screen import Screen
-
-    screen = Screen(stream, show.color, at_once=at_once)
-    if show.json:
-        from tracer.views import json_lines
-
-        for line in json_lines.render(items):
-            screen.write_line(line)
-    else:
-        from tracer.views.timeline import Timeline
-
-        for piece in Timeline(show.verbosity, screen.symbols, show.live and not show.verbosity).render(items):
-            screen.show(piece)
-    screen.close()
-
-
-def _filtered(items: Iterable[Item], keep: Callable[[Exchange], bool]) -> Iterator[Item]:
-    from tracer.exchanges import Exchange
-
-    return (item for item in items if not isinstance(item, Exchange) or keep(item))
-
-
-def unwritable(error: OSError) -> str:
-    """Why the timeline can't be written, in one sentence."""
-    where = f" to {error.filename}" if error.filename else ""
-    return f"the timeline can't be written{where}: {os.strerror(error.errno or 0)}"
-
-
-def replayed(path: str, show: Show, complain: Callable[[str], None]) -> int:
-    """Show a recording on stdout; 0, or 1 if it can't be read or is damaged."""
-    from tracer.recording.files import RecordingError
-    from tracer.recording.reader import read
-
-    damages: list[str] = []
-    try:
-        output = open(show.output, "w", encoding="utf-8") if show.output else sys.stdout
-        present(read(path, damages.append), show, output, at_once=True)
-    except RecordingError as error:
-        complain(str(error))
-        return 1
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        complain(unwritable(error))
-        return FAILED
-    for message in damages:
-        complain(message)
-    return 1 if damages else 0
-
-
-def lessons() -> list[str]:
-    """The names of the bundled recordings."""
-    from importlib import resources
-
-    folder = resources.files("tracer").joinpath("lessons")
-    return sorted(file.name.removesuffix(".jsonl") for file in folder.iterdir() if file.name.endswith(".jsonl"))
-
-
-def demonstrate(lesson: str, trace: Trace, show: Show, complain: Callable[[str], None]) -> int:
-    """Trace a client while a bundled recording plays the daemon."""
-    from importlib import resources
-
-    from tracer.recording.reader import read
-    from tracer.replay.server import served
-
-    with resources.as_file(resources.files("tracer").joinpath("lessons", f"{lesson}.jsonl")) as path:
-        events = list(read(str(path)))
-    with served(events) as socket:
-        for name in ("DOCKER_CONTEXT", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH", "DOCKER_API_VERSION"):
-            os.environ.pop(name, None)
-        os.environ["DOCKER_HOST"] = f"unix://{socket}"
-        return run(trace, show, complain)
