@@ -1,29 +1,52 @@
-"""Draws the pictures of the documentation from the recordings: `python docs/make_pictures.py`."""
+"""Draws the pictures of the documentation from the recordings: `python -m docs.make_pictures`."""
 
 from __future__ import annotations
 
 import io
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.terminal_theme import DIMMED_MONOKAI
 
-from tracer.exchanges import assemble, in_order
+from tracer.engine.stories import told
+from tracer.exchanges import Exchange, assemble, in_order
+from tracer.proof import Proof
 from tracer.recording.reader import read
+from tracer.views import verdict
+from tracer.views.style import UNICODE
 from tracer.views.timeline import Timeline
 
 DOCS = Path(__file__).parent
 FIXTURES = DOCS.parent / "fixtures"
-PICTURES = {"timeline": ("ps", 92), "run": ("run", 92)}
+LESSONS = DOCS.parent / "tracer" / "lessons"
+WIDTH = 92
 
 
 def main() -> None:
-    """One SVG for each entry of PICTURES."""
-    for name, (recording, width) in PICTURES.items():
-        console = Console(file=io.StringIO(), record=True, width=width, force_terminal=True, _environ={})
-        for piece in Timeline().render(in_order(assemble(read(str(FIXTURES / f"{recording}.jsonl"))))):
-            console.print(piece, highlight=False, markup=False, soft_wrap=True)
-        console.save_svg(str(DOCS / f"{name}.svg"), title="socktrace", theme=DIMMED_MONOKAI, unique_id=name)
+    """Two timelines and a verdict."""
+    _draw("timeline", _timeline("ps"))
+    _draw("run", _timeline("run"))
+    _draw("prove", _verdict("run"))
+
+
+def _draw(name: str, pieces: Iterable[RenderableType]) -> None:
+    console = Console(file=io.StringIO(), record=True, width=WIDTH, force_terminal=True, _environ={})
+    for piece in pieces:
+        console.print(piece, highlight=False, markup=False, soft_wrap=True)
+    console.save_svg(str(DOCS / f"{name}.svg"), title="socktrace", theme=DIMMED_MONOKAI, unique_id=name)
+
+
+def _timeline(recording: str) -> Iterator[RenderableType]:
+    return Timeline().render(in_order(told(assemble(read(str(FIXTURES / f"{recording}.jsonl"))))))
+
+
+def _verdict(lesson: str) -> Iterator[RenderableType]:
+    proof = Proof()
+    for item in assemble(proof.watch(read(str(LESSONS / f"{lesson}.jsonl")))):
+        if isinstance(item, Exchange):
+            proof.take(item)
+    return verdict.render(proof.claims(), UNICODE, "en")
 
 
 if __name__ == "__main__":

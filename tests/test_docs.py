@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+import doctest
+import json
 import re
 from pathlib import Path
+
+import jsonschema
+import pytest
+
+from docs.make_schema import schema
+from tracer import api
 
 ROOT = Path(__file__).parent.parent
 
@@ -36,3 +44,20 @@ def test_links_lead_somewhere() -> None:
         for target in re.findall(r"\]\(([^)#]+)\)", document.read_text()):
             if "://" not in target:
                 assert (document.parent / target).exists(), (document.name, target)
+
+
+def test_the_schema_is_that_of_the_lines() -> None:
+    assert json.loads((ROOT / "docs" / "recording.schema.json").read_text()) == schema()
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "fixtures").glob("*.jsonl")), ids=lambda path: path.stem)
+def test_every_line_of_a_recording_fits_the_schema(path: Path) -> None:
+    validator = jsonschema.Draft202012Validator(schema())
+    for line in path.read_text().splitlines():
+        validator.validate(json.loads(line))
+
+
+def test_the_examples_of_the_api_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    result = doctest.testmod(api)
+    assert (result.attempted >= 3, result.failed) == (True, 0)

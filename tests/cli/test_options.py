@@ -66,6 +66,7 @@ def test_json_follows_its_schema(socktrace: Socktrace, daemon: Daemon) -> None:
     assert list(listing) == [
         "v", "n", "conn", "pid", "comm", "endpoint", "method", "target", "path", "query", "api_version", "operation",
         "tag", "summary", "request", "response", "timing", "upgrade", "stream", "failure",
+            "story", "negotiation", "credentials",
     ]  # fmt: skip
     assert (ping["operation"], listing["operation"]) == ("SystemPingHead", "ContainerList")
     assert listing["endpoint"] == daemon.environment["DOCKER_HOST"]
@@ -169,22 +170,6 @@ def test_show_says_what_is_wrong_with_a_file(name: str, socktrace: Socktrace, tm
     assert done.returncode == 1
     assert len(done.stderr.splitlines()) == 1
     assert name in done.stderr
-
-
-def test_demo_needs_no_docker(socktrace: Socktrace, tmp_path: Path) -> None:
-    """The SDK is run where there is no docker CLI: PATH is empty here."""
-    done = socktrace.plain("demo", env={"PATH": str(tmp_path), "HOME": str(tmp_path)})
-    assert done.returncode == 0, done.stderr
-    assert "hello" in done.stdout
-    assert "/containers/json" in done.stderr
-    assert not list(Path("/tmp").glob("socktrace-*/docker.sock"))
-
-
-def test_demo_with_the_docker_cli(socktrace: Socktrace, daemon: Daemon) -> None:
-    done = socktrace.plain("demo")
-    assert done.returncode == 0
-    assert "CONTAINER ID" in done.stdout
-    assert "HEAD /_ping" in done.stderr
 
 
 def test_a_recording_keeps_the_order_of_the_run(socktrace: Socktrace, daemon: Daemon) -> None:

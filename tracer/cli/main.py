@@ -6,7 +6,8 @@ import signal
 import sys
 from collections.abc import Sequence
 
-VERBS = ("show", "demo")
+VERBS = ("show", "replay", "diff", "demo", "doctor")
+"""Each is a module of this package with a `main`."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -14,14 +15,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     verb = words[0] if words else ""
     try:
-        if verb == "show":
-            from tracer.cli import show
+        if verb in VERBS:
+            from importlib import import_module
 
-            return show.main(words[1:])
-        if verb == "demo":
-            from tracer.cli import demo
-
-            return demo.main(words[1:])
+            return int(import_module(f"tracer.cli.{verb}").main(words[1:]))
         from tracer.cli import run
 
         return run.main(words)
@@ -33,7 +30,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _die(number: signal.Signals) -> int:
     """End as a program without a handler would: by the signal."""
-    from tracer.pipeline import die_of
+    from tracer.pipeline.live import die_of
 
     die_of(number)
     return 128 + number

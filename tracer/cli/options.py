@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Callable
 
-from tracer.pipeline import Show
+from tracer.pipeline.settings import Show
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,6 +30,10 @@ def add_display_options(parser: argparse.ArgumentParser) -> None:
         type=_filter,
         help="only some exchanges: 'method=POST and status>=400', 'path~/containers/*', 'time>100ms'",
     )
+    group.add_argument("--stories", action="store_true", help="group by story: all about one container together")
+    group.add_argument("--prove", action="store_true", help="a verdict with its evidence; exit status 121 if it fails")
+    group.add_argument("--explain", action="store_true", help="teach: what each step is for, flag by flag")
+    group.add_argument("--lang", choices=("en", "vi"), help="the language of --explain and --prove (default: by LANG)")
     group.add_argument("-o", "--output", metavar="FILE", help="write it to FILE")
     group.add_argument(
         "--color",
@@ -36,6 +41,25 @@ def add_display_options(parser: argparse.ArgumentParser) -> None:
         default="auto",
         help="NO_COLOR and FORCE_COLOR are honoured",
     )
+
+
+def add_pace_options(parser: argparse.ArgumentParser) -> None:
+    """Options about how fast a recording is shown."""
+    group = parser.add_argument_group("how fast")
+    group.add_argument(
+        "--pace", metavar="N", type=_speed, nargs="?", const=1.0, help="at the recorded speed; 2 is twice as fast"
+    )
+    group.add_argument("--step", action="store_true", help="one exchange per key press; q ends it")
+
+
+def _speed(text: str) -> float:
+    try:
+        speed = float(text)
+    except ValueError:
+        speed = 0.0
+    if not 0 < speed < 1e6:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a speed: 1 is as recorded, 2 is twice as fast")
+    return speed
 
 
 def _filter(text: str) -> Callable[[Exchange], bool]:
@@ -49,11 +73,20 @@ def _filter(text: str) -> Callable[[Exchange], bool]:
 
 def show_of(options: argparse.Namespace) -> Show:
     """The display options as `pipeline` takes them."""
+    from tracer.cli.keys import go_on
+    from tracer.words import language
+
     return Show(
         verbosity=options.verbosity,
         live=getattr(options, "live", False),
         json=options.json,
         quiet=getattr(options, "quiet", False),
+        stories=options.stories,
+        prove=options.prove,
+        explain=options.explain,
+        pace=getattr(options, "pace", None),
+        go_on=go_on if getattr(options, "step", False) else None,
+        language=language(options.lang, os.environ) if options.prove or options.explain else "en",
         output=options.output,
         color=options.color,
         filter=options.filter,

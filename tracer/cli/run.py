@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from tracer import __version__
 from tracer.cli.messages import complain
 from tracer.cli.options import add_display_options, show_of
-from tracer.pipeline import Trace, run, watch
+from tracer.pipeline.live import run, watch
+from tracer.pipeline.settings import Trace
 
 EXAMPLES = """\
 examples:
@@ -80,6 +81,7 @@ def _trace(options: argparse.Namespace, argv: Sequence[str]) -> Trace:
         all_sockets=options.all_sockets,
         redact=not options.no_redact,
         write=options.write,
+        evidence=options.prove,
     )
 
 

@@ -6,8 +6,8 @@ import argparse
 from collections.abc import Sequence
 
 from tracer.cli.messages import complain
-from tracer.cli.options import add_display_options, show_of
-from tracer.pipeline import replayed
+from tracer.cli.options import add_display_options, add_pace_options, show_of
+from tracer.pipeline.presenting import replayed
 
 
 def main(argv: Sequence[str]) -> int:
@@ -17,5 +17,6 @@ def main(argv: Sequence[str]) -> int:
     )
     parser.add_argument("file", metavar="FILE", help="a recording made with -w; - is stdin")
     add_display_options(parser)
+    add_pace_options(parser)
     options = parser.parse_args(argv)
     return replayed(options.file, show_of(options), complain)
