@@ -138,6 +138,8 @@ class Data(Struct, frozen=True, kw_only=True, tag_field="type", tag="data", gc=F
     dir: Direction
     size: int
     payload: bytes | None
+    plain: bool = False
+    """These bytes were inside of TLS records, which were decrypted."""
 
 
 class Credentials(Struct, frozen=True, kw_only=True, tag_field="type", tag="credentials"):
@@ -187,11 +189,51 @@ class Close(Struct, frozen=True, kw_only=True, tag_field="type", tag="close"):
 
 
 class TlsSecret(Struct, frozen=True, kw_only=True, tag_field="type", tag="tls_secret"):
-    """One line of the NSS key log format, for a connection whose bytes are TLS."""
+    """One line of the NSS key log format; `conn` is 0 where the client's hello was not seen."""
 
     t: float
     conn: int
     line: str
+
+
+class Certificate(Struct, frozen=True, kw_only=True):
+    """An X.509 certificate (RFC 5280): distinguished names (RFC 4514), validity in UTC (ISO 8601), other names."""
+
+    subject: str
+    issuer: str
+    not_before: str
+    not_after: str
+    names: list[str] = []
+
+
+class Alert(Struct, frozen=True, kw_only=True):
+    """A TLS alert (RFC 8446 section 6), by the name that the RFC gives it; closing alerts are left out."""
+
+    dir: Direction
+    name: str
+    fatal: bool = True
+
+
+class Tls(Struct, frozen=True, kw_only=True, tag_field="type", tag="tls"):
+    """What is known of the TLS session of `conn`; comes when its first bytes are read, and again with its end.
+
+    `certificates` are the server's, `client_certificates` the client's, each owner's first. `records_out` and
+    `records_in` are the bytes of its records, so far. `problem` says why the bytes inside can't be read.
+    """
+
+    t: float
+    conn: int
+    version: str | None = None
+    cipher: str | None = None
+    server_name: str | None = None
+    alpn: str | None = None
+    resumed: bool = False
+    certificates: list[Certificate] = []
+    client_certificates: list[Certificate] = []
+    alerts: list[Alert] = []
+    problem: str | None = None
+    records_out: int = 0
+    records_in: int = 0
 
 
 class Elsewhere(Struct, frozen=True, kw_only=True, tag_field="type", tag="elsewhere"):
@@ -263,6 +305,7 @@ Event: TypeAlias = (
     | Shutdown
     | Close
     | TlsSecret
+    | Tls
     | Note
     | End
 )

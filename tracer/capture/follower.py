@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable
 from tracer.capture import memory, peer, processes, transfers
 from tracer.capture.addresses import SOCKETPAIR, Address, Follow, parse
 from tracer.capture.descriptors import LOW, Descriptors
+from tracer.capture.secrets import Secrets
 from tracer.capture.syscalls import MSG_PEEK, SOCK_STREAM, SOCK_TYPE_MASK, Spec, signed
 from tracer.capture.tracees import Call, Connection, Connections, Process, Thread
 from tracer.capture.witness import Witness, socket_file
@@ -53,6 +54,7 @@ class Follower:
         self._endpoints_of = endpoints_of
         self._connections = Connections()
         self._peers = peer.PeerFinder()
+        self.secrets = Secrets(self.events, now)
         self._witness = Witness(self.events, now, thorough=thorough)
         self._processes: dict[int, Process] = {}
         self._descriptors = Descriptors(self.events, now, self._connections, self._processes)
@@ -99,12 +101,14 @@ class Follower:
         """`thread` made a thread or a process."""
         if not is_thread:
             self._connections.forked(thread.process.pid, child)
+            self._inherits_trap(thread.process, child)
         event = Fork(t=self._now(), pid=thread.process.pid, tid=thread.tid, child=child, thread=is_thread)
         self.events.append(event)
 
     def executed(self, thread: Thread) -> None:
         """The process of `thread` runs a new program, with descriptors marked close-on-exec gone."""
         pid = thread.process.pid
+        thread.process.trap, thread.process.trap_tried = None, False
         exe = self._new_program(thread)
         if processes.is_32_bit(pid):
             self._note(f"process {pid} ({exe}) is a 32-bit program: its connections are not followed", "foreign")
@@ -121,9 +125,17 @@ class Follower:
         argv = processes.argv(pid)
         exe = processes.exe(pid) or (argv[0] if argv else "?")
         self.events.append(Exec(t=self._now(), pid=pid, tid=thread.tid, exe=exe, argv=argv))
-        for endpoint in self._endpoints_of(argv, processes.environment(pid)):
+        environment = processes.environment(pid)
+        self.secrets.started(environment)
+        for endpoint in self._endpoints_of(argv, environment):
             self._follow.add(endpoint)
         return exe
+
+    def _inherits_trap(self, parent: Process, child: int) -> None:
+        """A new process shares its parent's code, or has a copy of it, breakpoint and all."""
+        process = self._processes.get(child)
+        if process is not None:
+            process.trap, process.trap_tried = parent.trap, parent.trap_tried
 
     def exited(self, pid: int, status: int | None, killed_by: int | None) -> None:
         """A process ended; the connections that it alone held are closed."""
@@ -240,6 +252,8 @@ class Follower:
         else:
             self.bytes_in += size
             self._first_answer(connection)
+        if connection.family != "unix":
+            self.secrets.moved(connection, payload, out=direction == "out")
         self.events.append(
             Data(
                 t=self._now(),
@@ -325,6 +339,8 @@ class Follower:
         found = peer.by_credentials(pid, fd) if address.family == "unix" else None
         connection.peer_pid = found.pid if found else None
         self._connect_event(thread, fd, address, connection.number, 0, found, midway=midway)
+        if address.family != "unix":
+            self.secrets.connected(thread.process)
         if fd < LOW:
             thread.process.every = True
 

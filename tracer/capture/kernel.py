@@ -109,6 +109,28 @@ def event_message(tid: int) -> int:
     return _message.value
 
 
+PTRACE_GETREGSET, PTRACE_SETREGSET = 0x4204, 0x4205
+NT_PRSTATUS = 1
+_MOST_REGISTERS = 64
+_registers = (ctypes.c_uint64 * _MOST_REGISTERS)()
+_registers_at = (ctypes.c_uint64 * 2)()
+"""A struct iovec."""
+
+
+def registers(tid: int) -> list[int]:
+    """The general registers of a stopped thread, in the order of struct user_regs_struct. Raises Gone."""
+    _registers_at[:] = [ctypes.addressof(_registers), ctypes.sizeof(_registers)]
+    request(PTRACE_GETREGSET, tid, NT_PRSTATUS, ctypes.addressof(_registers_at))
+    return list(_registers[: _registers_at[1] // 8])
+
+
+def set_registers(tid: int, values: list[int]) -> None:
+    """Set all of them. Raises Gone."""
+    _registers[: len(values)] = values
+    _registers_at[:] = [ctypes.addressof(_registers), 8 * len(values)]
+    request(PTRACE_SETREGSET, tid, NT_PRSTATUS, ctypes.addressof(_registers_at))
+
+
 class SyscallInfo(NamedTuple):
     """struct ptrace_syscall_info: `values` is (number, arg0 .. arg5) at an entry or seccomp stop, else (result,)."""
 

@@ -90,6 +90,9 @@ class StopLoop:
     def detach(self) -> None:
         """Ask all threads to stop once more, to be let go for good; `run` ends with the last one."""
         self._detaching = True
+        for process in self._processes.values():
+            if process.trap is not None:
+                process.trap.remove(process.pid)
         for tid in list(self._threads):
             try:
                 kernel.request(kernel.PTRACE_INTERRUPT, tid)
@@ -170,6 +173,8 @@ class StopLoop:
             if thread.tid == self._root:
                 self.on_root_continued()
         elif event == 0:
+            if number == signal.SIGTRAP and self._follower.secrets.trapped(thread):
+                return self._onward(thread)
             return self._onward(thread, number)
         return self._onward(thread)
 

@@ -56,6 +56,16 @@ def read(pid: int, address: int, size: int) -> bytes:
     return _read_mem_file(pid, address, size)
 
 
+def write(pid: int, address: int, data: bytes) -> bool:
+    """Write to the memory of a stopped process, its code included (proc_pid_mem(5)); whether all was written."""
+    try:
+        with open(f"/proc/{pid}/mem", "r+b", buffering=0) as mem:
+            mem.seek(address)
+            return mem.write(data) == len(data)
+    except (OSError, OverflowError, ValueError):
+        return False
+
+
 def _read_mem_file(pid: int, address: int, size: int) -> bytes:
     try:
         with open(f"/proc/{pid}/mem", "rb", buffering=0) as mem:

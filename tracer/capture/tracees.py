@@ -14,11 +14,15 @@ from tracer.capture import processes
 from tracer.capture.syscalls import Spec
 from tracer.events import Family
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from tracer.capture.traps import Trap
+
 
 class Connection:
     """A followed connection: its number, its socket and the processes that may hold a descriptor of it."""
 
-    __slots__ = ("address", "ended", "family", "heard", "holders", "in_flight", "inode", "number", "peer_pid")
+    __slots__ = ("address", "ended", "family", "heard", "hello", "holders", "in_flight", "inode", "number", "peer_pid")
 
     def __init__(self, number: int, inode: int, family: Family, address: str) -> None:
         self.number = number
@@ -31,6 +35,8 @@ class Connection:
         self.peer_pid: int | None = None
         self.heard = False
         """Bytes came in, so the daemon has accepted."""
+        self.hello = False
+        """The client has said something."""
         self.ended = False
         """The daemon's end of stream was seen."""
 
@@ -68,13 +74,16 @@ class Call:
 class Process:
     """A thread group. `every` means that it stops at every syscall, not only at those that the filter picks."""
 
-    __slots__ = ("every", "pid", "threads", "uring_noted")
+    __slots__ = ("every", "pid", "threads", "trap", "trap_tried", "uring_noted")
 
     def __init__(self, pid: int, *, every: bool) -> None:
         self.pid = pid
         self.every = every
         self.threads: set[int] = set()
         self.uring_noted = False
+        self.trap: Trap | None = None
+        """The breakpoint that reads its TLS secrets."""
+        self.trap_tried = False
 
 
 class Thread:

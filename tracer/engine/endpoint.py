@@ -163,6 +163,26 @@ def of_program(argv: Sequence[str], environment: Mapping[str, str]) -> Iterable[
         yield from addresses(find(argv, environment))
     if name == "curl":
         yield from _curl_sockets(argv)
+        yield from _curl_urls(argv)
+
+
+DAEMON_PORTS = {"2375", "2376"}
+"""Registered for Docker: without and with TLS (IANA service names)."""
+
+
+def _curl_urls(argv: Sequence[str]) -> Iterable[str]:
+    """The addresses of URLs with a daemon's port."""
+    for word in argv[1:]:
+        scheme, slashes, rest = word.partition("://")
+        host_port = rest.partition("/")[0]
+        if slashes and scheme in ("http", "https") and host_port.rpartition(":")[2] in DAEMON_PORTS:
+            yield from _resolved(host_port, "2375")
+
+
+def may_be_tls(argv: Sequence[str], environment: Mapping[str, str]) -> bool:
+    """Whether a program so started can be expected to speak TLS to a daemon."""
+    named = any("https://" in word or "tcp://" in word for word in argv)
+    return named or find(argv, environment).url.startswith(("tcp://", "https://"))
 
 
 def _curl_sockets(argv: Sequence[str]) -> Iterable[str]:

@@ -19,9 +19,11 @@ from tracer.events import (
     Failed,
     PeerFound,
     Shutdown,
+    Tls,
 )
 from tracer.exchanges.conversation import Conversation
 from tracer.exchanges.types import Exchange, Growth, Item, Party
+from tracer.wire.tls import opened
 
 
 def _numbers() -> Iterator[int]:
@@ -41,7 +43,7 @@ def assemble(events: Iterable[Event], *, keep_pieces: bool = False, live: bool =
     conversations: dict[int, Conversation] = {}
     programs: dict[int, Exec] = {}
     t = 0.0
-    for event in events:
+    for event in opened(events):
         t = getattr(event, "t", t)
         conversation = conversations.get(getattr(event, "conn", 0))
         if isinstance(event, Data):
@@ -66,6 +68,8 @@ def assemble(events: Iterable[Event], *, keep_pieces: bool = False, live: bool =
             conversation.credentials(event)
         elif isinstance(event, Shutdown) and conversation is not None:
             conversation.shutdown(event)
+        elif isinstance(event, Tls) and conversation is not None:
+            conversation.secured(event, numbers)
         elif isinstance(event, PeerFound) and conversation is not None:
             _know_peer(conversation.party, event)
         elif isinstance(event, Close) and conversation is not None:

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Iterator
 from typing import Any
 
-from tracer.events import Credentials, Data, Direction, Failed, Shutdown
+from tracer.events import Credentials, Data, Direction, Failed, Shutdown, Tls
 from tracer.exchanges.types import Call, Exchange, Growth, Message, Party
 from tracer.wire import registry_auth
 from tracer.wire.bodies import BodyReader
@@ -86,6 +86,8 @@ class Conversation:
         self._waiting: dict[Direction, deque[tuple[Data, int, int]]] = {"out": deque(), "in": deque()}
         """Syscalls with bytes that are not in an exchange yet: the event, its offset, and up to where it was shared."""
         self._last_failure: Failed | None = None
+        self._sealed: Exchange | None = None
+        """What stands for TLS records that can't be read: their number and size are all that is known."""
         self.closed = False
 
     def credentials(self, event: Credentials) -> None:
@@ -99,9 +101,19 @@ class Conversation:
             if pending.stream is not None and "wr" in event.how:
                 pending.stream.half_closed(event.t)
 
+    def secured(self, event: Tls, numbers: Iterator[int]) -> None:
+        """What is known of the TLS session around this connection's bytes."""
+        self.party.tls = event
+        if event.problem is not None and not self.party.exchanges:
+            self.party.exchanges += 1
+            self._sealed = Exchange(next(numbers), self.party, failure=f"TLS that can't be read: {event.problem}")
+
     def data(self, event: Data, numbers: Iterator[int]) -> Iterator[Exchange | Growth]:
         """The bytes of one syscall."""
         self._now = event.t
+        if self._sealed is not None:
+            self._count(self._sealed, event)
+            return
         start = self._offsets[event.dir]
         self._offsets[event.dir] = start + event.size
         steps = self._wire.take(event.dir, event.size, event.payload)
@@ -115,6 +127,18 @@ class Conversation:
             self._share_out(direction, touched)
         yield from self._growth()
         yield from self._finished(event.t)
+
+    def _count(self, sealed: Exchange, event: Data) -> None:
+        timing = sealed.timing
+        if event.dir == "out":
+            timing.sent = event.t if timing.sent is None else timing.sent
+        else:
+            timing.first_byte = event.t if timing.first_byte is None else timing.first_byte
+        timing.done = event.t
+        piece = [event.payload] if self._keep_pieces else []
+        call = Call(event.t, event.syscall, event.fd, event.tid, event.dir, event.size, pieces=piece)
+        if self._keep_pieces or not _joined(sealed.calls, call):
+            sealed.calls.append(call)
 
     def _share_out(self, direction: Direction, touched: list[_Pending]) -> None:
         """Give syscalls to the exchanges that their bytes belong to. A piece of a head, or bytes that are held back
@@ -243,17 +267,12 @@ class Conversation:
         size = max(0, last - first)
         if event.size and not size:
             return
-        calls = pending.exchange.calls
-        if calls and not self._keep_pieces:
-            run = calls[-1]
-            if (run.syscall, run.fd, run.dir) == (event.syscall, event.fd, event.dir) and run.size and size:
-                run.size += size
-                run.count += 1
-                return
         call = Call(event.t, event.syscall, event.fd, event.tid, event.dir, size)
         if self._keep_pieces:
             call.pieces.append(None if event.payload is None else event.payload[first - start : last - start])
-        calls.append(call)
+        elif _joined(pending.exchange.calls, call):
+            return
+        pending.exchange.calls.append(call)
 
     def _growth(self) -> Iterator[Growth]:
         yield from self._grown
@@ -284,6 +303,9 @@ class Conversation:
         if self.closed:
             return
         self.closed = True
+        if self._sealed is not None:
+            yield self._sealed
+            return
         if self._wire.unread_answer.startswith(b"HTTP/"):
             for pending in self._pending:
                 pending.broken = pending.broken and f"{pending.broken}; the answer is plain HTTP"
@@ -304,7 +326,11 @@ class Conversation:
             yield exchange
 
     def _failure(self, pending: _Pending, why: str) -> str:
-        if self._last_failure is not None:
+        tls = self.party.tls
+        if tls is not None and (tls.problem or tls.alerts):
+            alert = f"the {'client' if tls.alerts[-1].dir == 'out' else 'daemon'} sent" if tls.alerts else ""
+            why = tls.problem or f"{alert} the TLS alert {tls.alerts[-1].name}"
+        elif self._last_failure is not None:
             failed = self._last_failure
             why = f"{failed.syscall} failed with {failed.error}"
         if pending.response is not None:
@@ -314,3 +340,15 @@ class Conversation:
         if self._waiting["in"]:
             return f"the response was cut off in its head: {why}"
         return f"there was no response: {why}"
+
+
+def _joined(calls: list[Call], call: Call) -> bool:
+    """Whether the call could be added to the run of like syscalls before it."""
+    run = calls[-1] if calls else None
+    if run is None or not run.size or not call.size:
+        return False
+    if (run.syscall, run.fd, run.dir) != (call.syscall, call.fd, call.dir):
+        return False
+    run.size += call.size
+    run.count += 1
+    return True

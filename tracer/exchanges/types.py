@@ -11,6 +11,7 @@ from tracer.events import (
     Connect,
     Direction,
     Event,
+    Tls,
 )
 from tracer.wire.bodies import EMPTY, Body
 from tracer.wire.heads import Head, Headers
@@ -26,6 +27,7 @@ class Party(Struct):
     exe: str | None = None
     argv: list[str] = []
     exchanges: int = 0
+    tls: Tls | None = None
 
     @property
     def endpoint(self) -> str:

@@ -31,6 +31,8 @@ RECORDED_VARIABLES = (
 )
 """What decides how a client reaches its daemon; not DOCKER_AUTH_CONFIG, which holds passwords."""
 
+KEY_LOG = "SSLKEYLOGFILE"
+
 
 def run(trace: Trace, show: Show, complain: Callable[[str], None]) -> int:
     """Run a command under the tracer; its exit status, or socktrace's own where that failed.
@@ -45,6 +47,7 @@ def run(trace: Trace, show: Show, complain: Callable[[str], None]) -> int:
     except (launch.CannotRun, _Failed) as error:
         complain(str(error))
         return error.status
+    _offer_key_log(trace)
     front = launch.start(program, trace.argv, lambda launched, feed: _trace(trace, launched, feed))
     own, proven = _consume(front.feed, trace, show, output, recording, complain)
     status = front.wait()
@@ -53,6 +56,14 @@ def run(trace: Trace, show: Show, complain: Callable[[str], None]) -> int:
     if os.WIFSIGNALED(status):
         launch.die_of(os.WTERMSIG(status))
     return os.WEXITSTATUS(status) or (0 if proven else UNPROVEN)
+
+
+def _offer_key_log(trace: Trace) -> None:
+    """Where TLS is to be expected, name a key log for programs that write one: a file in memory that ends with us."""
+    from tracer.engine import endpoint
+
+    if KEY_LOG not in os.environ and (trace.all_sockets or endpoint.may_be_tls(trace.argv, os.environ)):
+        os.environ[KEY_LOG] = f"/proc/{os.getpid()}/fd/{os.memfd_create('keylog')}"
 
 
 def watch(pid: int, trace: Trace, show: Show, complain: Callable[[str], None]) -> int:
@@ -156,8 +167,9 @@ def _consume(
     events = _received(feed)
     if trace.redact:
         from tracer.recording.redact import redact
+        from tracer.wire.tls import opened
 
-        events = redact(events)
+        events = redact(opened(events))
     if recording is not None:
         events = _recorded(events, recording)
     own: int | None = None

@@ -81,7 +81,7 @@ def environment(docker_host: str) -> dict[str, str]:
 
 
 def _run(argv: Sequence[str], served: Served, complain: Callable[[str], None]) -> int:
-    """The command's exit status as a shell tells it. Ctrl-C is for the command; what would end us is passed on to it."""
+    """The command's exit status as a shell tells it; Ctrl-C is for the command, and what would end us is passed on."""
     before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, *FATAL)}
 
     def as_before() -> None:

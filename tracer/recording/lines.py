@@ -26,6 +26,7 @@ class DataLine(Struct, kw_only=True, tag_field="type", tag="data", gc=False):
     text: str | UnsetType = UNSET
     b64: bytes | UnsetType = UNSET
     omitted: bool | UnsetType = UNSET
+    plain: bool | UnsetType = UNSET
 
 
 class OutputLine(Struct, kw_only=True, tag_field="type", tag="output", gc=False):
@@ -56,6 +57,7 @@ Line = (
     | events.Shutdown
     | events.Close
     | events.TlsSecret
+    | events.Tls
     | events.Note
     | events.End
 )
@@ -89,6 +91,8 @@ def _data_line(event: Data) -> DataLine:
         dir=event.dir,
         size=event.size,
     )
+    if event.plain:
+        line.plain = True
     _spell(line, event.payload)
     return line
 
@@ -144,4 +148,5 @@ def _data_event(line: DataLine) -> Data:
         dir=line.dir,
         size=line.size,
         payload=_spelled(line),
+        plain=line.plain is True,
     )

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 
 import msgspec.structs
 
-from tracer.events import Close, Connect, Credentials, Data, Direction, End, Event, Exec, Header, Output
+from tracer.events import Close, Connect, Credentials, Data, Direction, End, Event, Exec, Header, Output, TlsSecret
 from tracer.recording.json_mask import JsonMask, Span
 from tracer.wire import registry_auth
 from tracer.wire.connection import HttpConnection, Step, Upgraded
@@ -166,6 +166,8 @@ def redact(events: Iterable[Event]) -> Iterator[Event]:
                 )
                 held.append((said, 0))
             connection.logins.clear()
+        elif isinstance(event, TlsSecret):
+            continue  # it would open what was masked here, in any other capture of the same bytes
         held.append((event, start))
         final = isinstance(event, End | Close) or len(held) > _HELD_EVENTS
         yield from _release(held, watched, everything=final)
