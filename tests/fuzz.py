@@ -28,6 +28,7 @@ INSTRUMENTED = (
     "tracer.views.json_lines",
     "tracer.wire.http2",
     "tracer.wire.streams",
+    "tracer.wire.tls.session",
 )
 """Imported under the fuzzer's eyes, with all that they import."""
 
@@ -107,6 +108,22 @@ def streams(data: bytes) -> None:
     reader.finish()
 
 
+def tls(data: bytes) -> None:
+    """Records of both sides, with a secret for every session."""
+    from tracer.wire.tls.keylog import KeyLog
+    from tracer.wire.tls.session import Session
+
+    class Knowing(KeyLog):
+        def secret(self, random: bytes, label: str) -> bytes | None:
+            return bytes(48)
+
+    session = Session(Knowing())
+    for inward, piece in pieces(data):
+        for _ in session.feed("in" if inward else "out", piece):
+            continue
+    session.why_not()
+
+
 def protobuf(data: bytes) -> None:
     """A message without a schema."""
     from tracer.wire.protobuf import decode
@@ -129,6 +146,7 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
     "http2": http2,
     "bodies": bodies,
     "streams": streams,
+    "tls": tls,
     "protobuf": protobuf,
     "lines": lines,
 }

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import select
 import socket
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -100,3 +102,59 @@ def proxied(daemon: Path, path: Path) -> Iterator[Proxy]:
         yield proxy
     finally:
         proxy.close()
+
+
+class TlsProxy:
+    """The same for clients that speak TLS: a port that ends it, and passes what was inside to the daemon's socket."""
+
+    def __init__(self, daemon: Path, context: ssl.SSLContext) -> None:
+        self.connections: list[Passed] = []
+        self._daemon = daemon
+        self._context = context
+        self._threads: list[threading.Thread] = []
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listener.getsockname()[1]
+        self._acceptor = threading.Thread(target=self._accept, daemon=True)
+        self._acceptor.start()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                client, _ = self._listener.accept()
+            except OSError:
+                return
+            passed = Passed()
+            self.connections.append(passed)
+            thread = threading.Thread(target=self._serve, args=(client, passed), daemon=True)
+            self._threads.append(thread)
+            thread.start()
+
+    def _serve(self, plain: socket.socket, passed: Passed) -> None:
+        """One thread a connection: an SSL object may not be used by two at once."""
+        try:
+            with self._context.wrap_socket(plain, server_side=True) as client, socket.socket(socket.AF_UNIX) as server:
+                server.connect(str(self._daemon))
+                open_ends = {client, server}
+                while open_ends:
+                    ready = [client] if client.pending() else select.select(list(open_ends), [], [])[0]
+                    for source in ready:
+                        target, kept = (server, passed.out) if source is client else (client, passed.into)
+                        data = source.recv(1 << 16)
+                        kept += data
+                        if data:
+                            target.sendall(data)
+                            continue
+                        open_ends.discard(source)
+                        if source is server:
+                            return
+                        server.shutdown(socket.SHUT_WR)
+        except OSError:
+            passed.unread = True
+
+    def close(self) -> None:
+        """Stop listening and wait until all bytes have passed."""
+        if self._listener.fileno() >= 0:
+            self._listener.shutdown(socket.SHUT_RDWR)
+            self._listener.close()
+        for thread in [self._acceptor, *self._threads]:
+            thread.join(10)

@@ -50,7 +50,10 @@ PARTIAL = b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf"
             "the response was cut off in its head: the connection was closed",
         ),
         ([data("out", REQUEST[:9]), CLOSE], "the request was cut off after 9 bytes"),
-        ([data("out", b"\x16\x03\x01\x00\x05"), CLOSE], "these bytes are TLS, not plain HTTP"),
+        (
+            [data("out", b"\x16\x03\x01\x00\x05"), CLOSE],
+            "TLS that can't be read: the server did not answer the client's hello",
+        ),
         ([data("out", b"\x00\x01\x02\x03"), CLOSE], "the bytes do not begin with an HTTP method"),
         ([data("out", REQUEST), data("in", b"garbage!"), CLOSE], "the bytes do not begin with an HTTP status line"),
     ],

@@ -45,6 +45,8 @@ GROWING: dict[str, tuple[str, Callable[[int], bytes]]] = {
     "an archive of empty members": ("bodies", lambda n: b"\x02" + (b"a" + b"\0" * 511) * (n // 512)),
     "messages in messages": ("protobuf", lambda n: b"\x0a\x7f" * (n // 2)),
     "fields": ("protobuf", lambda n: b"\x08\x01" * (n // 2)),
+    "handshake records of one byte": ("tls", lambda n: b"\x16\3\3\0\1\1" * (n // 6)),
+    "empty records": ("tls", lambda n: b"\x16\3\3\0\0" * (n // 5)),
     "settings frames": ("http2", lambda n: b"\0\0\0\4\0\0\0\0\0" * (n // 9)),
     "empty data frames": ("http2", lambda n: b"\0\0\0\0\0\0\0\0\1" * (n // 9)),
 }

@@ -30,6 +30,7 @@ from tracer.events import (
     Output,
     Peer,
     PeerFound,
+    Tls,
 )
 from tracer.exchanges import Exchange
 from tracer.words import Said
@@ -66,6 +67,7 @@ class _Traffic(Struct):
     exchanges: int = 0
     problems: int = 0
     omitted: int = 0
+    tls: Tls | None = None
 
 
 class Proof:
@@ -111,6 +113,8 @@ class Proof:
             self._pids |= set() if event.thread else {event.child}
         elif isinstance(event, PeerFound) and event.conn in self._traffic:
             self._traffic[event.conn].peer = event.peer
+        elif isinstance(event, Tls) and event.conn in self._traffic:
+            self._traffic[event.conn].tls = event
         elif isinstance(event, Elsewhere):
             self._elsewhere.append(event)
         elif isinstance(event, Note):
@@ -237,6 +241,8 @@ class Proof:
                 values[f"{direction}_calls"] = traffic.calls[direction]
                 values[f"{direction}_rest"] = traffic.moved[direction] - traffic.explained[direction]
             evidence.append(Said("proof.bytes.equal" if same else "proof.bytes.unequal", values))
+            if traffic.tls is not None and traffic.tls.problem is None:
+                evidence.append(Said("proof.bytes.tls", _records(traffic.tls)))
             if traffic.problems:
                 evidence.append(Said("proof.bytes.problems", values))
             if traffic.omitted:
@@ -334,6 +340,11 @@ def _file(connect: Connect) -> dict[str, Any]:
     file = connect.file
     assert file is not None
     return {"path": file.path, "inode": file.inode, "mode": file.mode, "uid": file.uid, "gid": file.gid}
+
+
+def _records(tls: Tls) -> dict[str, Any]:
+    names = {"conn": tls.conn, "version": tls.version or "?", "cipher": tls.cipher or "?"}
+    return {**names, "out": tls.records_out, "in": tls.records_in}
 
 
 def _refusal(connect: Connect) -> dict[str, Any]:

@@ -251,7 +251,7 @@ class Follower:
             self.bytes_out += size
         else:
             self.bytes_in += size
-            self._first_answer(connection)
+            self._first_answer(thread, call.fd, connection)
         if connection.family != "unix":
             self.secrets.moved(connection, payload, out=direction == "out")
         self.events.append(
@@ -268,12 +268,15 @@ class Follower:
             )
         )
 
-    def _first_answer(self, connection: Connection) -> None:
+    def _first_answer(self, thread: Thread, fd: int, connection: Connection) -> None:
         """The daemon has accepted by now, so the process that holds the other end can be found."""
-        if connection.heard or connection.family != "unix":
+        if connection.heard:
             return
         connection.heard = True
-        found = self._peers.find(connection.inode, connection.peer_pid)
+        if connection.family == "unix":
+            found = self._peers.of_unix(connection.inode, connection.peer_pid)
+        else:
+            found = self._peers.of_tcp(connection.inode, thread.process.pid, fd)
         if found is not None:
             self.events.append(PeerFound(t=self._now(), conn=connection.number, peer=found))
 

@@ -84,7 +84,7 @@ class _Elf:
 
 
 def find(path: str, name: str) -> Function | None:
-    """The function `name` of the program in the file `path`; None if it has none, or is no Go program (1.16 or newer)."""
+    """The function `name` of the program in the file `path`; None if it has none, or is no Go program."""
     try:
         with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
             return _find(_Elf(data), name.encode())
@@ -112,9 +112,10 @@ def _entry_of(table: bytes, name: bytes, *, modern: bool) -> int | None:
     if at < 0:
         return None
     (count,) = struct.unpack_from("<Q", table, 8)
-    width, kind = (4, "I") if modern else (8, "Q")
+    width = 4 if modern else 8
     records = functions + 2 * width * count
-    entries = memoryview(table)[functions:records].cast(kind)
+    listed = memoryview(table)[functions:records]
+    entries = listed.cast("I") if modern else listed.cast("Q")
     name_field = struct.pack("<I", at + 1 - names)
     position = table.find(name_field, records)
     while position >= 0:
@@ -126,7 +127,7 @@ def _entry_of(table: bytes, name: bytes, *, modern: bool) -> int | None:
     return None
 
 
-def _is_record(entries: memoryview, entry: int, offset: int) -> bool:
+def _is_record(entries: memoryview[int], entry: int, offset: int) -> bool:
     """Whether the list, which is sorted by entry, has this entry with a record at this offset."""
     low, high = 0, len(entries) // 2
     while low < high:

@@ -126,7 +126,8 @@ def registers(tid: int) -> list[int]:
 
 def set_registers(tid: int, values: list[int]) -> None:
     """Set all of them. Raises Gone."""
-    _registers[: len(values)] = values
+    for index, value in enumerate(values):
+        _registers[index] = value
     _registers_at[:] = [ctypes.addressof(_registers), 8 * len(values)]
     request(PTRACE_SETREGSET, tid, NT_PRSTATUS, ctypes.addressof(_registers_at))
 

@@ -4,6 +4,9 @@ Two independent witnesses. SO_PEERCRED (unix(7)), asked on a duplicate of the co
 that called listen(2): with socket activation that is systemd, not dockerd. sock_diag (sock_diag(7)) names the inode
 of the socket that ours is paired with, and /proc tells which process holds that inode; the daemon must have accepted
 by then, and its descriptors must be readable, which takes root. The second answer is the better one.
+
+Over TCP there is the second witness only, and only where both ends are in our network namespace: sock_diag is asked
+for the socket whose two addresses are ours the other way round.
 """
 
 from __future__ import annotations
@@ -56,9 +59,15 @@ class PeerFinder:
     def __init__(self) -> None:
         self._seen: list[int] = []
 
-    def find(self, inode: int, likely: int | None) -> Peer | None:
-        """The holder of the socket that socket `inode` is paired with; `likely` is tried first."""
-        other = paired_inode(inode)
+    def of_unix(self, inode: int, likely: int | None) -> Peer | None:
+        """The holder of the Unix socket that socket `inode` is paired with; `likely` is tried first."""
+        return self._holder(paired_inode(inode), inode, likely)
+
+    def of_tcp(self, inode: int, pid: int, fd: int) -> Peer | None:
+        """The holder of the other end of the TCP socket `inode`, descriptor `fd` of `pid`, on this machine."""
+        return self._holder(tcp_peer_inode(pid, fd), inode, None)
+
+    def _holder(self, other: int | None, inode: int, likely: int | None) -> Peer | None:
         if other is None:
             return None
         first = [*self._seen, *([likely] if likely else [])]
@@ -93,6 +102,11 @@ def paired_inode(inode: int) -> int | None:
     """The inode of the Unix socket that `inode` is connected to (NETLINK_SOCK_DIAG, UDIAG_SHOW_PEER), or None."""
     any_state, any_cookie = 0xFFFFFFFF, 0xFFFFFFFF
     body = _REQUEST.pack(socket.AF_UNIX, 0, 0, any_state, inode, UDIAG_SHOW_PEER, any_cookie, any_cookie)
+    return _peer_attribute(_diagnosed(body))
+
+
+def _diagnosed(body: bytes) -> bytes:
+    """The kernel's answer to a request about one socket; empty for a refusal."""
     head = _HEADER.pack(_HEADER.size + len(body), SOCK_DIAG_BY_FAMILY, NLM_F_REQUEST, 1, 0)
     try:
         with socket.socket(socket.AF_NETLINK, socket.SOCK_DGRAM, NETLINK_SOCK_DIAG) as netlink:
@@ -100,18 +114,41 @@ def paired_inode(inode: int) -> int | None:
             netlink.sendto(head + body, (0, 0))
             answer = netlink.recv(4096)
     except OSError:
+        return b""
+    if len(answer) < _HEADER.size:
+        return b""
+    length, kind, _, _, _ = _HEADER.unpack_from(answer)
+    return answer[:length] if kind == SOCK_DIAG_BY_FAMILY else b""
+
+
+_INET_REQUEST = struct.Struct("=BBBxI")
+_INET_ADDRESSES = struct.Struct("!HH16s16s")
+_INET_ANY = struct.pack("=III", 0, 0xFFFFFFFF, 0xFFFFFFFF)
+"""No interface, and a cookie that fits every socket."""
+_INET_INODE = _HEADER.size + 68
+"""Of idiag_inode in the answer: behind a header, 4 bytes, the addresses (48) and four numbers."""
+
+
+def tcp_peer_inode(pid: int, fd: int) -> int | None:
+    """The inode of the TCP socket at the other end of descriptor `fd`, if it is in our network namespace, or None."""
+    try:
+        with socket.socket(fileno=kernel.steal_descriptor(pid, fd)) as copy:
+            family, ours, theirs = copy.family, copy.getsockname(), copy.getpeername()
+            addresses = [socket.inet_pton(family, end[0]).ljust(16, b"\0") for end in (theirs, ours)]
+    except (OSError, IndexError):
         return None
-    return _peer_attribute(answer)
+    body = _INET_REQUEST.pack(family, socket.IPPROTO_TCP, 0, 0xFFFFFFFF)
+    body += _INET_ADDRESSES.pack(theirs[1], ours[1], *addresses) + _INET_ANY
+    answer = _diagnosed(body)
+    if len(answer) < _INET_INODE + 4:
+        return None
+    return int.from_bytes(answer[_INET_INODE : _INET_INODE + 4], "little") or None
 
 
 def _peer_attribute(answer: bytes) -> int | None:
-    if len(answer) < _HEADER.size:
-        return None
-    length, kind, _, _, _ = _HEADER.unpack_from(answer)
-    if kind != SOCK_DIAG_BY_FAMILY:
-        return None
+    length = len(answer)
     at = _HEADER.size + _DIAG_SIZE
-    while at + _ATTRIBUTE.size <= min(length, len(answer)):
+    while at + _ATTRIBUTE.size <= length:
         size, name = _ATTRIBUTE.unpack_from(answer, at)
         if size < _ATTRIBUTE.size:
             return None

@@ -15,7 +15,7 @@ from tracer.events import Event, Note, TlsSecret
 
 VARIABLE = "SSLKEYLOGFILE"
 RANDOM = slice(11, 43)
-"""Of a ClientHello: behind the heads of record (5 bytes) and message (4) and the version (2); RFC 8446 section 4.1.2."""
+"""Of a ClientHello: behind the heads of record and message, and the version: RFC 8446 section 4.1.2."""
 MOST_SESSIONS = 10_000
 MOST_LOG = 1 << 20
 

@@ -95,6 +95,7 @@ class _Run:
     def watch(self, pid: int, sender: feed.Sender) -> None:
         """From attaching to letting go. Raises CannotTrace."""
         stops = self._loop = loop.StopLoop(architecture(), self._follower, self._specs)
+        stops.root_executed = True  # there is no filter, whatever it executes from now on
         leader = self._seize_all(stops, pid)
         sender.send([self._header])
         self._follower.attached(leader)

@@ -10,7 +10,7 @@ import os
 import re
 from typing import Any
 
-from tracer.engine import responses
+from tracer.engine import responses, tls
 from tracer.events import Connect
 from tracer.exchanges import Exchange
 from tracer.words import Said
@@ -83,9 +83,9 @@ def of_exchange(exchange: Exchange) -> Said | None:
     """Why an exchange failed; None for one that did not, or that is no failure to its client (a 404 of docker cp)."""
     if exchange.party.connect.error is not None:
         return of_connect(exchange.party.connect)
-    tls = _about_tls(exchange)
-    if tls is not None:
-        return tls
+    about_tls = _about_tls(exchange)
+    if about_tls is not None:
+        return about_tls
     response = exchange.response
     if response is None:
         return Said("diagnosis.gone") if exchange.request is not None and exchange.failure else None
@@ -99,6 +99,8 @@ def of_exchange(exchange: Exchange) -> Said | None:
 
 
 def _about_tls(exchange: Exchange) -> Said | None:
+    if exchange.failure and exchange.party.tls is not None:
+        return tls.trouble(exchange.party) or (Said("diagnosis.tls") if exchange.party.tls.problem else None)
     if "these bytes are TLS" not in (exchange.failure or ""):
         return None
     answered = exchange.response is not None or "the answer is plain HTTP" in (exchange.failure or "")

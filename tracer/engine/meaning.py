@@ -54,10 +54,9 @@ class Meaning(Struct, frozen=True):
 
 
 def meaning_of(exchange: Exchange) -> Meaning:
-    """What `exchange` means; unknown paths have no operation, failed connects have only advice."""
-    connect = exchange.party.connect
+    """What `exchange` means; unknown paths have no operation, what has no request has only advice."""
     if exchange.request is None:
-        return Meaning("", None, "", {}, None, None, None, diagnosis.of_connect(connect), None, [])
+        return Meaning("", None, "", {}, None, None, None, diagnosis.of_exchange(exchange), None, [])
     head, body = exchange.request.head, exchange.request.body
     path, raw_query = operations.split_target(head.target)
     route = operations.route(head.method, path)

@@ -17,6 +17,7 @@ from tracer.events import (
     Exec,
     Exit,
     Failed,
+    Header,
     PeerFound,
     Shutdown,
     Tls,
@@ -42,6 +43,7 @@ def assemble(events: Iterable[Event], *, keep_pieces: bool = False, live: bool =
     numbers = _numbers()
     conversations: dict[int, Conversation] = {}
     programs: dict[int, Exec] = {}
+    started = ""
     t = 0.0
     for event in opened(events):
         t = getattr(event, "t", t)
@@ -51,14 +53,16 @@ def assemble(events: Iterable[Event], *, keep_pieces: bool = False, live: bool =
                 yield from conversation.data(event, numbers)
             continue
         if isinstance(event, Connect):
-            party = _party(event, programs)
+            party = _party(event, programs, started)
             yield event
             if event.error is None:
                 conversations[event.conn] = Conversation(party, keep_pieces=keep_pieces, live=live)
             else:
                 yield _refused(next(numbers), party)
             continue
-        if isinstance(event, Exec):
+        if isinstance(event, Header):
+            started = event.started
+        elif isinstance(event, Exec):
             programs[event.pid] = event
         elif isinstance(event, Exit):
             programs.pop(event.pid, None)
@@ -92,9 +96,10 @@ def _cut_off(
     conversations.clear()
 
 
-def _party(connect: Connect, programs: dict[int, Exec]) -> Party:
+def _party(connect: Connect, programs: dict[int, Exec], started: str) -> Party:
     program = programs.get(connect.pid)
-    return Party(connect.conn, connect, program.exe if program else None, program.argv if program else [])
+    exe, argv = (program.exe, program.argv) if program else (None, [])
+    return Party(connect.conn, connect, exe, argv, started=started)
 
 
 def _know_peer(party: Party, found: PeerFound) -> None:

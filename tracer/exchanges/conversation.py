@@ -106,7 +106,8 @@ class Conversation:
         self.party.tls = event
         if event.problem is not None and not self.party.exchanges:
             self.party.exchanges += 1
-            self._sealed = Exchange(next(numbers), self.party, failure=f"TLS that can't be read: {event.problem}")
+            failure = event.problem if event.alerts else f"TLS that can't be read: {event.problem}"
+            self._sealed = Exchange(next(numbers), self.party, failure=failure)
 
     def data(self, event: Data, numbers: Iterator[int]) -> Iterator[Exchange | Growth]:
         """The bytes of one syscall."""

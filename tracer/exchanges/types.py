@@ -28,6 +28,8 @@ class Party(Struct):
     argv: list[str] = []
     exchanges: int = 0
     tls: Tls | None = None
+    started: str = ""
+    """When the run began: ISO 8601 in UTC."""
 
     @property
     def endpoint(self) -> str:

@@ -26,6 +26,9 @@ def present(events: Iterable[Event], show: Show, stream: TextIO, *, at_once: boo
 
     Whether every claim holds, where a proof is asked for. Raises OSError if it can't be written.
     """
+    from tracer.wire.tls import opened
+
+    events = opened(events)
     proof, teacher = _proof(show), _teacher(show)
     for watcher in (proof, teacher):
         if watcher is not None:

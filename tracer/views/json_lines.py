@@ -6,6 +6,8 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+import msgspec
+
 from tracer.engine.meaning import meaning_of
 from tracer.exchanges import Exchange, Item, Message
 from tracer.wire.bodies import Body
@@ -56,7 +58,16 @@ def to_object(exchange: Exchange) -> dict[str, Any]:
         "credentials": [
             {"registry": login.registry, "user": login.user, "kind": login.kind} for login in exchange.logins
         ],
+        "tls": _tls(exchange),
     }
+
+
+def _tls(exchange: Exchange) -> dict[str, Any] | None:
+    session = exchange.party.tls
+    if session is None:
+        return None
+    told: dict[str, Any] = msgspec.to_builtins(session)
+    return {name: value for name, value in told.items() if name not in ("type", "t", "conn")}
 
 
 def _story(exchange: Exchange) -> dict[str, Any] | None:

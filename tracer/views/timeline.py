@@ -13,7 +13,7 @@ from msgspec import Struct
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from tracer.engine import grpc
+from tracer.engine import grpc, tls
 from tracer.engine.diagnosis import in_words
 from tracer.engine.meaning import Meaning, meaning_of
 from tracer.engine.names import count, duration, shorten_ids, size
@@ -169,6 +169,9 @@ class Timeline(Struct):
             parts.append_text(_peer(connect.peer, connect))
         yield Indented(parts, 1, 4)
         yield Indented(Text(f"connection {party.number}: {self._connect_call(connect)}", QUIET), 1, 4)
+        if party.tls is not None:
+            opened = "" if party.tls.problem else "; opened with the client's own secrets"
+            yield Indented(Text(f"{visible(tls.in_words(party.tls))}{opened}", QUIET), 1, 4)
 
     def _connect_call(self, connect: Connect) -> str:
         thread = "" if connect.tid == connect.pid else f" in thread {connect.tid}"
@@ -215,7 +218,8 @@ class Timeline(Struct):
         """The request line, and for narrow terminals the same without its query."""
         number = Text(f"{exchange.number:>3}  ", QUIET)
         if exchange.request is None:
-            what = "connect" if exchange.party.connect.error else exchange.upgrade or "bytes"
+            unread = "TLS" if exchange.party.tls else "bytes"
+            what = "connect" if exchange.party.connect.error else exchange.upgrade or unread
             return [Text.assemble(number, (what, METHOD), " ", (visible(exchange.party.connect.address), TARGET))]
         head = exchange.request.head
         target = visible(head.target) if self.verbosity else self.symbols.fit(shorten_ids(visible(head.target)))

@@ -2,4 +2,7 @@
 
 from tracer.wire.tls.opened import opened
 
-__all__ = ["opened"]
+__all__ = ["HANDSHAKE_ONLY", "opened"]
+
+HANDSHAKE_ONLY = "it ended with the handshake"
+"""The problem of a session whose client went away before it said anything."""

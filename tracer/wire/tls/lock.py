@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 import msgspec.structs
 
 from tracer.events import Alert, Data, Direction, Event, Tls
+from tracer.wire.tls import HANDSHAKE_ONLY
 from tracer.wire.tls.keylog import KeyLog
 from tracer.wire.tls.session import Session
 
@@ -29,7 +30,7 @@ class Lock:
     @property
     def is_plain(self) -> bool:
         """It turned out not to be TLS on both sides."""
-        return self._session.answered_plainly
+        return self._session.is_plain
 
     def data(self, event: Data) -> Iterator[Event]:
         """One syscall's records."""
@@ -65,11 +66,11 @@ class Lock:
         session = self._session
         if session.opened and session.problem is None:
             self._held.clear()
-        elif session.problem is not None or session.answered_plainly:
+        elif session.problem is not None or session.is_plain:
             yield from self._given_up(t)
 
     def _given_up(self, t: float) -> Iterator[Event]:
-        if not self._session.answered_plainly and (self._told is None or self._told.problem is None):
+        if not self._session.is_plain and (self._told is None or self._told.problem is None):
             yield self._facts(t)
         if not self._session.opened:
             self._sealed = True
@@ -111,9 +112,9 @@ class Lock:
 def _no_application_data(session: Session) -> str:
     """Why a session ended before any of its application's bytes were read."""
     if session.alerts:
-        return f"the {_who(session.alerts[-1])} ended the handshake with the alert {session.alerts[-1].name}"
+        return f"the TLS handshake failed: the {_who(session.alerts[-1])} sent the alert {session.alerts[-1].name}"
     if session.opened:
-        return "it ended with the handshake"
+        return HANDSHAKE_ONLY
     return session.why_not()
 
 

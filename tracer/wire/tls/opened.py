@@ -16,8 +16,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from tracer.wire.tls.lock import Lock
 
-HANDSHAKE = 22
-
 
 def opened(events: Iterable[Event]) -> Iterator[Event]:
     """The same events, with `data` decrypted and `tls` events added. What was decrypted before is left as it is."""
@@ -58,8 +56,8 @@ def opened(events: Iterable[Event]) -> Iterator[Event]:
 
 
 def begins_tls(data: bytes) -> bool:
-    """Whether these first bytes of a client are those of a ClientHello in a record, as far as they go."""
-    return len(data) >= 2 and data[0] == HANDSHAKE and data[1] == 3 and data[5:6] in (b"", b"\1")
+    """Whether these first bytes of a client may be those of a ClientHello in a record, as far as they go."""
+    return data[:1] == b"\x16" and data[1:2] in (b"", b"\3") and data[5:6] in (b"", b"\1")
 
 
 def _finished(locks: dict[int, Lock], numbers: list[int], t: float | None) -> Iterator[Event]:

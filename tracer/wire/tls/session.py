@@ -58,8 +58,8 @@ class Session:
         """Why nothing more can be read, in a sentence's second half."""
         self.opened = False
         """A sealed record has been read."""
-        self.answered_plainly = False
-        """The other side does not speak TLS."""
+        self.is_plain = False
+        """One of the sides does not speak TLS."""
 
     @property
     def version(self) -> str | None:
@@ -95,7 +95,7 @@ class Session:
         return "the secrets of this session are not known"
 
     def _read(self, side: _Side) -> Iterator[bytes]:
-        while self.problem is None and not self.answered_plainly and len(side.raw) >= HEAD_SIZE:
+        while self.problem is None and not self.is_plain and len(side.raw) >= HEAD_SIZE:
             kind, major, size = side.raw[0], side.raw[1], int.from_bytes(side.raw[3:5], "big")
             if not CHANGE_CIPHER <= kind <= 24 or major != 3:
                 self._no_record(side)
@@ -122,8 +122,8 @@ class Session:
                 self._control(side, kind, body)
 
     def _no_record(self, side: _Side) -> None:
-        if side.direction == "in" and self.server is None:
-            self.answered_plainly = True
+        if self.server is None:
+            self.is_plain = True
         else:
             self.problem = "bytes that are no TLS record came"
 
