@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from fixtures.certificates import HOSTS, Authority
+from fixtures.inner_daemon import inner
 from fixtures.private_daemon import IMAGE, Daemon, clis
 from tests.needs import need, program
 from tests.oracle import TlsProxy
@@ -55,7 +56,7 @@ def tls_environment(environment: dict[str, str]) -> dict[str, str]:
 
 
 COMMANDS: dict[str, list[str]] = {
-    "ps": ["ps", "-a", "--format", "{{.Names}}"],
+    "ps": ["ps", "-a", "--filter", "name=exported", "--format", "{{.Names}}"],
     "image inspect": ["image", "inspect", IMAGE],
     "run": [
         "run",
@@ -341,3 +342,14 @@ def test_notes_are_made_of_programs_that_begin_otherwise(monkeypatch: pytest.Mon
 def test_opening_what_was_opened_changes_nothing(socktrace: Socktrace, daemon: Daemon) -> None:
     run = socktrace("docker", "ps", "-a", env=daemon.tls_environment, options=("-q",))
     assert list(opened(run.events)) == run.events
+
+
+def test_docker_in_docker(socktrace: Socktrace, daemon: Daemon) -> None:
+    """A dockerd in a container, over TLS: the proof says where it lives."""
+    need(os.path.exists("/usr/sbin/dockerd"), "no dockerd in /usr/sbin")
+    with inner(daemon) as environment:
+        run = socktrace("docker", "ps", "-a", env=environment, options=("-q", "--prove"))
+        assert "it is a daemon in a container (docker-in-docker)" in " ".join(run.stderr.split())
+        assert [told["path"] for told in said(run)] == ["/_ping", "/containers/json"]
+        (fact,) = {fact.server_name for fact in run.of(Tls)}
+        assert fact == "localhost"

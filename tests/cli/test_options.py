@@ -66,7 +66,7 @@ def test_json_follows_its_schema(socktrace: Socktrace, daemon: Daemon) -> None:
     assert list(listing) == [
         "v", "n", "conn", "pid", "comm", "endpoint", "method", "target", "path", "query", "api_version", "operation",
         "tag", "summary", "request", "response", "timing", "upgrade", "stream", "failure",
-            "story", "negotiation", "credentials",
+        "story", "negotiation", "credentials", "tls",
     ]  # fmt: skip
     assert (ping["operation"], listing["operation"]) == ("SystemPingHead", "ContainerList")
     assert listing["endpoint"] == daemon.environment["DOCKER_HOST"]

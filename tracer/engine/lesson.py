@@ -15,7 +15,7 @@ from tracer.engine import diagnosis, equivalent, flags
 from tracer.engine.meaning import Meaning, meaning_of
 from tracer.engine.place import where
 from tracer.engine.progress import GROWING
-from tracer.events import Connect, End, Event, Exec, Header, PeerFound
+from tracer.events import Certificate, Connect, End, Event, Exec, Header, PeerFound, Tls
 from tracer.exchanges import Exchange
 from tracer.words import Said
 
@@ -80,6 +80,7 @@ class Run(Struct):
     meanings: list[Meaning]
     connects: list[Connect]
     peers: dict[int, PeerFound]
+    secured: dict[int, Tls]
 
     def of(self, *operations: str) -> list[Exchange]:
         """The exchanges of these operations."""
@@ -94,7 +95,7 @@ class Teacher:
         self._header: Header | None = None
         self._end: End | None = None
         self._execs: list[Exec] = []
-        self._run = Run([], [], [], {})
+        self._run = Run([], [], [], {}, {})
 
     def watch(self, events: Iterable[Event]) -> Iterator[Event]:
         """The same events, seen on their way to become exchanges."""
@@ -109,6 +110,8 @@ class Teacher:
                 self._end = event
             elif isinstance(event, PeerFound):
                 self._run.peers[event.conn] = event
+            elif isinstance(event, Tls):
+                self._run.secured[event.conn] = event
             yield event
 
     def take(self, exchange: Exchange) -> None:
@@ -246,7 +249,24 @@ Rule = Callable[[Run], Iterator[Said]]
 
 def _socket(run: Run) -> Iterator[Said]:
     for connect in run.connects[:1]:
-        yield Said("point.socket" if connect.family == "unix" else "point.tcp", {"address": connect.address})
+        key = "tls" if run.secured else "socket" if connect.family == "unix" else "tcp"
+        yield Said(f"point.{key}", {"address": connect.address})
+
+
+def _tls(run: Run) -> Iterator[Said]:
+    session = next((tls for tls in run.secured.values() if tls.certificates), None)
+    if session is None:
+        return
+    values = {"version": session.version, "cipher": session.cipher}
+    yield Said("point.tls_server", {**values, **_owner(session.certificates[0])})
+    if session.client_certificates:
+        yield Said("point.tls_client", _owner(session.client_certificates[0]))
+    if session.problem is None:
+        yield Said("point.tls_opened")
+
+
+def _owner(certificate: Certificate) -> dict[str, str]:
+    return {"subject": certificate.subject, "issuer": certificate.issuer}
 
 
 def _root(run: Run) -> Iterator[Said]:
@@ -349,6 +369,7 @@ def _late_error(run: Run) -> Iterator[Said]:
 
 POINTS: tuple[Rule, ...] = (
     _socket,
+    _tls,
     _root,
     _ping,
     _versions,
