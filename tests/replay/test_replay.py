@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import http.client
 import json
 import os
@@ -281,6 +282,7 @@ def test_two_hundred_clients_at_once_get_right_answers() -> None:
 
 
 def test_a_thousand_clients_leave_nothing_behind() -> None:
+    gc.collect()
     before = (len(os.listdir("/proc/self/fd")), threading.active_count())
     with serve(FIXTURES / "ps.jsonl") as daemon:
         path = Path(daemon.docker_host.removeprefix("unix://"))
@@ -291,6 +293,7 @@ def test_a_thousand_clients_leave_nothing_behind() -> None:
         assert path.exists()
     assert not path.exists()
     assert not path.parent.exists()
+    gc.collect()
     assert (len(os.listdir("/proc/self/fd")), threading.active_count()) == before
 
 

@@ -82,16 +82,20 @@ def environment(docker_host: str) -> dict[str, str]:
 
 def _run(argv: Sequence[str], served: Served, complain: Callable[[str], None]) -> int:
     """The command's exit status as a shell tells it; Ctrl-C is for the command, and what would end us is passed on."""
-    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, *FATAL)}
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, *FATAL)}
+    signal.pthread_sigmask(signal.SIG_BLOCK, before)  # what comes before there is a process waits until there is one
 
     def as_before() -> None:
         for number, handler in before.items():
             signal.signal(number, handler)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, before)
 
     try:
         process = subprocess.Popen(argv, env=environment(served.docker_host), preexec_fn=as_before)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
         for number in FATAL:
             signal.signal(number, lambda number, _: process.send_signal(number))
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, before)
         status = process.wait()
     except FileNotFoundError:
         complain(f"{argv[0]}: command not found")
