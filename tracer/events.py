@@ -36,6 +36,7 @@ class Peer(Struct, frozen=True, kw_only=True):
     """The path that it gave the socket when it bound it, in its own view of the file system."""
     paired_with: int | None = None
     how: str = "SO_PEERCRED"
+    """SO_PEERCRED, sock_diag, or helper: this process only carries the bytes to another machine."""
 
 
 class SocketFile(Struct, frozen=True, kw_only=True):

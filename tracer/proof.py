@@ -199,11 +199,11 @@ class Proof:
         told: dict[tuple[Any, ...], list[int]] = {}
         for number, traffic in self._traffic.items():
             peer = traffic.peer
-            if peer is None or not peer.pid:
+            if not _is_known(peer):
                 unknown += 1
-                why = "tcp" if traffic.connect.family != "unix" else "outside" if peer else "hidden"
-                evidence.append(Said(f"proof.peer.{why}", {"conn": number}))
+                evidence.append(_unknown_peer(traffic.connect, peer))
                 continue
+            assert peer is not None
             told.setdefault((peer.pid, peer.how), []).append(number)
         for numbers in told.values():
             peer = self._traffic[numbers[0]].peer
@@ -212,13 +212,16 @@ class Proof:
         if not self._traffic:
             return Claim("peer", None, Said("proof.peer.nobody"), [])
         holds = not unknown
-        names = ", ".join(dict.fromkeys(_name(traffic.peer) for traffic in self._traffic.values() if traffic.peer))
+        peers = [traffic.peer for traffic in self._traffic.values() if _is_known(traffic.peer)]
+        names = ", ".join(dict.fromkeys(_name(peer) for peer in peers))
         return Claim("peer", holds, Said(f"proof.peer.{_word(holds)}", {"names": names or "?"}), evidence)
 
     def _root_claim(self) -> Claim:
         if not self._traffic:
             return Claim("root", None, Said("proof.peer.nobody"), [])
-        users = [traffic.peer.uid for traffic in self._traffic.values() if traffic.peer]
+        # a process without an id here still has a user: SO_PEERCRED tells it
+        peers = [traffic.peer for traffic in self._traffic.values() if traffic.peer and traffic.peer.how != "helper"]
+        users = [peer.uid for peer in peers]
         complete = bool(users) and len(users) == len(self._traffic) and None not in users
         holds = complete and set(users) == {0}
         others = sorted({uid for uid in users if uid})
@@ -277,7 +280,8 @@ class Proof:
             return Claim("network", False, Said("proof.network.unwatched"), [])
         over = [traffic.connect for traffic in self._traffic.values() if traffic.connect.family != "unix"]
         over += [connect for connect in self._refused if connect.family != "unix"]
-        evidence = [Said("proof.network.daemon", {"address": connect.address}) for connect in over]
+        addresses = dict.fromkeys(connect.address for connect in over)
+        evidence = [Said("proof.network.daemon", {"address": address}) for address in addresses]
         used = [seen for seen in self._elsewhere if seen.family in NETWORKS and seen.what != "open"]
         evidence += [_seen(seen) for seen in used]
         touched = {(seen.pid, seen.fd) for seen in used}
@@ -325,6 +329,7 @@ def _word(holds: bool) -> str:
 
 
 def _connect_call(connect: Connect) -> Said:
+    key = "pipes" if connect.family == "pipe" else "call"
     values = {
         "conn": connect.conn,
         "program": connect.comm or "?",
@@ -333,7 +338,7 @@ def _connect_call(connect: Connect) -> Said:
         "fd": connect.fd,
         "t": f"{connect.t:.3f}",
     }
-    return Said("proof.connection.call", values)
+    return Said(f"proof.connection.{key}", values)
 
 
 def _file(connect: Connect) -> dict[str, Any]:
@@ -349,6 +354,19 @@ def _records(tls: Tls) -> dict[str, Any]:
 
 def _refusal(connect: Connect) -> dict[str, Any]:
     return {"address": connect.address, "pid": connect.pid, "error": connect.error or "?"}
+
+
+def _is_known(peer: Peer | None) -> bool:
+    return peer is not None and peer.pid != 0 and peer.how != "helper"
+
+
+def _unknown_peer(connect: Connect, peer: Peer | None) -> Said:
+    """Why nobody can be named at the other end."""
+    if peer is not None and peer.how == "helper":
+        values = {"conn": connect.conn, "pid": peer.pid, "exe": peer.exe or "ssh", "address": connect.address}
+        return Said("proof.peer.helper", values)
+    why = "tcp" if connect.family != "unix" else "outside" if peer else "hidden"
+    return Said(f"proof.peer.{why}", {"conn": connect.conn})
 
 
 def _name(peer: Peer | None) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import errno
 from collections.abc import Callable, Iterable
 
-from tracer.capture import memory, peer, processes, transfers
+from tracer.capture import helpers, memory, peer, processes, transfers
 from tracer.capture.addresses import SOCKETPAIR, Address, Follow, parse
 from tracer.capture.descriptors import LOW, Descriptors
 from tracer.capture.secrets import Secrets
@@ -118,6 +118,36 @@ class Follower:
                 "put sudo first, as in sudo socktrace COMMAND"
             )
         self._descriptors.close_dropped(pid, thread.tid)
+        self._helps(thread)
+
+    def _helps(self, thread: Thread) -> None:
+        """The program may be one that carries what its parent says to a daemon elsewhere: then that is followed."""
+        pid = thread.process.pid
+        remote = helpers.remote(processes.argv(pid))
+        said, answers = _client_end(pid, 0), _client_end(pid, 1)
+        if remote is None or said is None or answers is None:
+            return
+        client = processes.parent(pid)
+        known = self._connections.by_link(said)
+        if known is not None:  # the helper was a script at first, or a shell
+            self.events.append(PeerFound(t=self._now(), conn=known.number, peer=peer.helper(pid)))
+            return
+        self.connected = True
+        connection = self._connections.add(tuple(dict.fromkeys((said, answers))), "pipe", client, helper=pid)
+        fd = processes.descriptor_of(client, said, writable=True)
+        self.events.append(
+            Connect(
+                t=self._now(),
+                conn=connection.number,
+                pid=client,
+                tid=client,
+                fd=-1 if fd is None else fd,
+                family="pipe",
+                address=remote,
+                peer=peer.helper(pid),
+                comm=processes.comm(client),
+            )
+        )
 
     def _new_program(self, thread: Thread) -> str:
         """Tell what runs now, and follow the daemons that its command line and environment name."""
@@ -157,12 +187,12 @@ class Follower:
                 paths = processes.unix_paths(pid)
             other = peer.paired_inode(inode)
             path = paths.get(other) if other is not None else None
-            if path is None or inode in self._connections.open:
+            if path is None or processes.socket_link(inode) in self._connections:
                 continue
             address = Address("unix", path, path)
             if self._follow.wants(address):
                 self._connected(thread, fd, address, midway=True)
-        if self._connections.open:
+        if self._connections:
             self._note("connections that were open already are shown from their next request on", "midway")
 
     # Syscalls
@@ -174,7 +204,7 @@ class Follower:
             return handler(thread, spec, arguments)
         if spec.shape == "file":
             return self._enter_file(thread, spec, arguments)
-        if spec.name == "sendmsg" and self._connections.open:
+        if spec.name == "sendmsg" and self._connections:
             self._note_passed_on(thread, arguments)
         fd = signed(arguments[spec.fd_argument])
         connection = self._connections.of(thread, fd)
@@ -188,7 +218,7 @@ class Follower:
 
     def handed_over(self) -> list[int]:
         """The connections that were passed to a process which never came under the tracer."""
-        return [connection.number for connection in self._connections.open.values() if connection.in_flight]
+        return [connection.number for connection in self._connections if connection.in_flight]
 
     def began(self, thread: Thread) -> None:
         """The command itself runs its program now."""
@@ -252,7 +282,7 @@ class Follower:
         else:
             self.bytes_in += size
             self._first_answer(thread, call.fd, connection)
-        if connection.family != "unix":
+        if connection.family in ("inet", "inet6"):
             self.secrets.moved(connection, payload, out=direction == "out")
         self.events.append(
             Data(
@@ -273,6 +303,8 @@ class Follower:
         if connection.heard:
             return
         connection.heard = True
+        if connection.family == "pipe":
+            return
         if connection.family == "unix":
             found = self._peers.of_unix(connection.inode, connection.peer_pid)
         else:
@@ -334,10 +366,11 @@ class Follower:
 
     def _connected(self, thread: Thread, fd: int, address: Address, *, midway: bool = False) -> None:
         inode = processes.socket_inode(thread.tid, fd)
-        if inode is None or inode in self._connections.open:
+        link = processes.socket_link(inode or 0)
+        if inode is None or link in self._connections:
             return
         pid = thread.process.pid
-        connection = self._connections.add(inode, address.family, address.text, pid)
+        connection = self._connections.add((link,), address.family, pid)
         thread.files.known[fd] = connection
         found = peer.by_credentials(pid, fd) if address.family == "unix" else None
         connection.peer_pid = found.pid if found else None
@@ -412,3 +445,13 @@ class Follower:
 
     def _note(self, message: str, kind: str = "") -> None:
         self.events.append(Note(t=self._now(), message=message, kind=kind))
+
+
+def _client_end(pid: int, fd: int) -> str | None:
+    """What the other end of a helper's pipe or socket pair is in its client."""
+    link = processes.link(pid, fd) or ""
+    if link.startswith("pipe:["):
+        return link
+    inode = processes.socket_inode(pid, fd)
+    other = peer.paired_inode(inode) if inode is not None else None
+    return processes.socket_link(other) if other is not None else None

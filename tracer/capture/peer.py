@@ -40,6 +40,12 @@ def by_credentials(pid: int, fd: int) -> Peer | None:
     return _described(peer, uid, gid, "SO_PEERCRED") if peer > 0 else None
 
 
+def helper(pid: int) -> Peer:
+    """The process that carries a client's bytes to another machine; who answers there is not known here."""
+    uid, gid = processes.user(pid) or (None, None)
+    return _described(pid, uid, gid, "helper")
+
+
 def _described(pid: int, uid: int | None, gid: int | None, how: str) -> Peer:
     return Peer(
         pid=pid,
@@ -72,7 +78,7 @@ class PeerFinder:
             return None
         first = [*self._seen, *([likely] if likely else [])]
         for pid in first + [pid for pid in _all_pids() if pid not in first]:
-            fd = processes.socket_descriptor(pid, other)
+            fd = processes.descriptor_of(pid, processes.socket_link(other))
             if fd is not None:
                 if pid not in self._seen:
                     self._seen.insert(0, pid)

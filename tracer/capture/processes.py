@@ -81,13 +81,23 @@ def has_our_root(pid: int) -> bool | None:
     return same_mounts and (theirs.st_dev, theirs.st_ino) == (ours.st_dev, ours.st_ino)
 
 
-def socket_inode(pid: int, fd: int) -> int | None:
-    """The inode number of a socket descriptor; None for everything that is not a socket."""
+def link(pid: int, fd: int) -> str | None:
+    """What a descriptor is: a path, `socket:[INODE]`, `pipe:[INODE]` (proc_pid_fd(5)); None if it is not there."""
     try:
-        target = os.readlink(f"/proc/{pid}/fd/{fd}")
+        return os.readlink(f"/proc/{pid}/fd/{fd}")
     except OSError:
         return None
-    return int(target[8:-1]) if target.startswith("socket:[") else None
+
+
+def socket_link(inode: int) -> str:
+    """What /proc/PID/fd shows for a socket."""
+    return f"socket:[{inode}]"
+
+
+def socket_inode(pid: int, fd: int) -> int | None:
+    """The inode number of a socket descriptor; None for everything that is not a socket."""
+    target = link(pid, fd)
+    return int(target[8:-1]) if target is not None and target.startswith("socket:[") else None
 
 
 def sockets(pid: int) -> dict[int, int]:
@@ -98,6 +108,15 @@ def sockets(pid: int) -> dict[int, int]:
         return {}
     found = {fd: socket_inode(pid, fd) for fd in descriptors}
     return {fd: inode for fd, inode in sorted(found.items()) if inode is not None}
+
+
+def parent(pid: int) -> int:
+    """The process's parent; 0 where it can't be told."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            return int(file.read().rpartition(b")")[2].split()[1])
+    except (OSError, ValueError, IndexError):
+        return 0
 
 
 def threads(pid: int) -> list[int]:
@@ -122,21 +141,16 @@ def unix_paths(pid: int) -> dict[int, str]:
     return paths
 
 
-def holds_socket(pid: int, inode: int) -> bool:
-    """Whether any descriptor of the process is this socket."""
-    return socket_descriptor(pid, inode) is not None
-
-
-def socket_descriptor(pid: int, inode: int) -> int | None:
-    """The first descriptor of the process that is this socket, or None."""
-    wanted = f"socket:[{inode}]"
+def descriptor_of(pid: int, wanted: str, *, writable: bool = False) -> int | None:
+    """The first descriptor of the process that is what this link says (and can be written to), or None."""
     try:
         descriptors = os.listdir(f"/proc/{pid}/fd")
     except OSError:
         return None
     for fd in descriptors:
         try:
-            if os.readlink(f"/proc/{pid}/fd/{fd}") == wanted:
+            path = f"/proc/{pid}/fd/{fd}"
+            if os.readlink(path) == wanted and (not writable or os.lstat(path).st_mode & stat.S_IWUSR):
                 return int(fd)
         except OSError:
             continue

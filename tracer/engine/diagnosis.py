@@ -88,7 +88,8 @@ def of_exchange(exchange: Exchange) -> Said | None:
         return about_tls
     response = exchange.response
     if response is None:
-        return Said("diagnosis.gone") if exchange.request is not None and exchange.failure else None
+        key = "ssh" if exchange.party.connect.family == "pipe" else "gone"
+        return Said(f"diagnosis.{key}") if exchange.request is not None and exchange.failure else None
     status = response.head.status
     message = _late_error(response.body.preview) if status == 200 else responses.error_message(response.body)
     if status == 200 and message is None:

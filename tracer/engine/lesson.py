@@ -246,10 +246,13 @@ NEXT = {
 
 Rule = Callable[[Run], Iterator[Said]]
 
+ROADS = {"unix": "socket", "pipe": "ssh"}
+"""Points about the way to the daemon, by the connection's family."""
+
 
 def _socket(run: Run) -> Iterator[Said]:
     for connect in run.connects[:1]:
-        key = "tls" if run.secured else "socket" if connect.family == "unix" else "tcp"
+        key = "tls" if run.secured else ROADS.get(connect.family, "tcp")
         yield Said(f"point.{key}", {"address": connect.address})
 
 

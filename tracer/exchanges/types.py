@@ -34,6 +34,8 @@ class Party(Struct):
     @property
     def endpoint(self) -> str:
         """The daemon's address as a URL, in the form of DOCKER_HOST."""
+        if self.connect.family == "pipe":
+            return self.connect.address
         scheme = "unix" if self.connect.family == "unix" else "tcp"
         return f"{scheme}://{self.connect.address}"
 

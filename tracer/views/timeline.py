@@ -175,6 +175,8 @@ class Timeline(Struct):
 
     def _connect_call(self, connect: Connect) -> str:
         thread = "" if connect.tid == connect.pid else f" in thread {connect.tid}"
+        if connect.family == "pipe":
+            return f"pipes to a helper, fd {connect.fd}"
         return f"connect on fd {connect.fd}{thread}"
 
     # Exchanges
@@ -345,6 +347,8 @@ def _peer(peer: Peer | None, connect: Connect) -> Text:
     if peer is None:
         return Text("unknown process" if connect.family == "unix" else "the daemon", QUIET)
     name = peer.comm or (peer.exe or "").rsplit("/", 1)[-1] or "process"
+    if peer.how == "helper":
+        return Text.assemble(("carried by ", QUIET), (visible(name), PARTY), (f" pid {peer.pid}", QUIET))
     user = "root" if peer.uid == 0 else f"uid {peer.uid}" if peer.uid is not None else ""
     facts = ", ".join(part for part in (f"pid {peer.pid}", user) if part)
     return Text.assemble((visible(name), PARTY), (f" {facts}", QUIET))

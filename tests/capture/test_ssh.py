@@ -1,0 +1,108 @@
+"""`docker -H ssh://`: the HTTP that goes over the pipes of an ssh helper, with a real sshd."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from fixtures import ssh_server
+from fixtures.private_daemon import IMAGE, Daemon, clis
+from tests.needs import need, root
+from tests.runs import Socktrace
+from tracer.capture import helpers
+from tracer.events import Connect, PeerFound
+
+
+@pytest.fixture(scope="module")
+def over_ssh(daemon: Daemon, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, str]]:
+    root()
+    why = ssh_server.missing()
+    need(why is None, why or "")
+    with ssh_server.ssh_server(daemon, tmp_path_factory.mktemp("ssh")) as environment:
+        yield environment
+
+
+@pytest.mark.parametrize("cli", clis())
+def test_the_docker_cli(cli: str, over_ssh: Mapping[str, str], daemon: Daemon, socktrace: Socktrace) -> None:
+    argv = [cli, "run", "--rm", "--network", "none", IMAGE, "sh", "-c", "echo out; echo err >&2; exit 3"]
+    plain = socktrace.exchanges(*argv, env=daemon.environment)
+    carried = socktrace.exchanges(*argv, env=over_ssh)
+    shapes = [
+        sorted((found["operation"], found["response"]["status"], found["failure"]) for found in run)
+        for run in (plain, carried)
+    ]
+    assert shapes[1] == shapes[0]
+    assert {found["endpoint"] for found in carried} == {"ssh://testhost"}
+    streams = [next(found["stream"] for found in run if found["stream"]) for run in (plain, carried)]
+    assert streams[1]["stdout"] == streams[0]["stdout"] == 4
+    assert streams[1]["stderr"] == 4
+
+
+def test_output_status_and_events(over_ssh: Mapping[str, str], socktrace: Socktrace) -> None:
+    run = socktrace("docker", "run", "--rm", "--network", "none", IMAGE, "sh", "-c", "echo hi; exit 3", env=over_ssh)
+    assert (run.stdout, run.stderr, run.status) == ("hi\n", "", 3)
+    connects = run.of(Connect)
+    assert {(connect.family, connect.address) for connect in connects} == {("pipe", "ssh://testhost")}
+    assert {connect.comm for connect in connects} == {"docker"}
+    found = {peer.conn: peer.peer for peer in run.of(PeerFound)}
+    assert {(peer.how, os.path.basename(peer.exe or "")) for peer in found.values()} == {("helper", "ssh")}
+    assert set(found) == {connect.conn for connect in connects}
+
+
+def test_nobody_is_claimed_to_be_at_the_other_end(over_ssh: Mapping[str, str], socktrace: Socktrace) -> None:
+    run = socktrace("docker", "ps", "-q", env=over_ssh, options=("--prove",))
+    told = " ".join(run.stderr.split())
+    assert "carries the bytes to ssh://testhost; who answers there can't be seen from here" in told
+    assert "✗ Whether it runs as root could not be established." in told
+    assert "every byte accounted for" in told
+    assert "docker pid" in told
+    assert "carried by ssh" in told
+
+
+SOCKETS = """
+import socket, subprocess, sys
+ours, theirs = socket.socketpair()
+helper = subprocess.Popen([sys.argv[1], "testhost", "docker", "system", "dial-stdio"], stdin=theirs, stdout=theirs)
+theirs.close()
+ours.sendall(b"GET /_ping HTTP/1.0\\r\\n\\r\\n")
+while b"\\r\\n\\r\\n" not in ours.recv(4096):
+    pass
+ours.close()
+helper.kill()
+"""
+
+
+def test_a_helper_on_a_pair_of_sockets(over_ssh: Mapping[str, str], socktrace: Socktrace) -> None:
+    helper = Path(over_ssh["PATH"].split(":")[0]) / "ssh"
+    (found,) = socktrace.exchanges(sys.executable, "-c", SOCKETS, str(helper), env=over_ssh)
+    assert (found["path"], found["response"]["status"]) == ("/_ping", 200)
+
+
+@pytest.mark.parametrize(
+    ("line", "address"),
+    [
+        ("ssh -o ConnectTimeout=30 -T -l root -p 2222 -- host docker system dial-stdio", "ssh://root@host:2222"),
+        ("/usr/bin/ssh host -- docker --host unix:///x system dial-stdio", "ssh://host"),
+        ("ssh -lroot -p2222 host docker system dial-stdio", "ssh://root@host:2222"),
+        ("ssh me@host docker system dial-stdio", "ssh://me@host"),
+        ("/bin/sh /opt/ssh -v -- host docker system dial-stdio", "ssh://host"),
+        ("ssh host docker ps", None),
+        ("ssh", None),
+        ("ssh -p", None),
+        ("scp host:x docker system dial-stdio", None),
+        ("", None),
+    ],
+)
+def test_what_is_a_helper(line: str, address: str | None) -> None:
+    assert helpers.remote(line.split()) == address
+
+
+def test_the_lesson_and_a_failure(over_ssh: Mapping[str, str], socktrace: Socktrace) -> None:
+    taught = socktrace.plain("--explain", "docker", "ps", env=over_ssh).stderr
+    assert "The client started ssh and speaks HTTP to it through two pipes" in " ".join(taught.split())
+    failed = socktrace.plain("docker", "ps", env={**over_ssh, "DOCKER_HOST": "ssh://nobody@testhost"}).stderr
+    assert "ssh ended without an answer" in " ".join(failed.split())
