@@ -180,6 +180,20 @@ def test_a_resumed_session(version: str, keys: Path, tmp_path: Path) -> None:
     assert reader.resumed
 
 
+def test_a_server_that_asks_for_another_hello(keys: Path, tmp_path: Path) -> None:
+    """HelloRetryRequest: the client has sent a key share for a curve that the server does not want."""
+    log = tmp_path / "keys.log"
+    client, server = contexts(keys, log, "1.3", None)
+    server.set_ecdh_curve("secp384r1")
+    tape, _ = session(client, server, log)
+    assert sum(data[5:6] == b"\1" for way, data in tape.moved if way == "out" and data[0] == 22) >= 1
+    assert len(tape.moved) > 4
+    for size in (1, 7, 1 << 20):
+        got, reader = read(tape, size)
+        assert got == WHOLE
+        assert reader.problem is None
+
+
 def test_another_sessions_secrets_open_nothing(tape: Tape) -> None:
     wrong = [" ".join([*line.split()[:2], "00" * 48]) for line in tape.secrets]
     got, reader = read(Tape(tape.moved, wrong))

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from tracer.events import Credentials, Data, Direction, Failed, Shutdown, Tls
+from tracer.exchanges import http2
 from tracer.exchanges.types import Call, Exchange, Growth, Message, Party
 from tracer.wire import registry_auth
 from tracer.wire.bodies import BodyReader
@@ -16,7 +17,11 @@ from tracer.wire.heads import Head, Headers
 from tracer.wire.http1 import Body as BodyPiece
 from tracer.wire.http1 import Broken, Complete, Opaque, Trailers
 from tracer.wire.registry_auth import Login
-from tracer.wire.streams import StreamReader, reader_for
+from tracer.wire.streams import Http2, StreamReader, reader_for
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from tracer.wire.http2 import Call as Call2
 
 
 class _Side:
@@ -75,6 +80,8 @@ class Conversation:
         self._keep_pieces = keep_pieces
         self._live = live
         self._grown: list[Growth] = []
+        self._called: list[Call2] = []
+        """Calls over HTTP/2 that have ended and are no exchanges yet."""
         self._now = 0.0
         self._credentials: dict[int, list[Login]] = {}
         """What was said of the masked headers of a request, by the offset of its head."""
@@ -127,7 +134,15 @@ class Conversation:
         for direction in self._waiting:  # an answer may have been seen before its request, in another thread
             self._share_out(direction, touched)
         yield from self._growth()
+        yield from self._http2_exchanges(numbers)
         yield from self._finished(event.t)
+
+    def _http2_exchanges(self, numbers: Iterator[int]) -> Iterator[Exchange]:
+        """Calls over HTTP/2 that are not gRPC's are exchanges of their own, within that of the connection."""
+        called, self._called = self._called, []
+        for call in called:
+            self.party.exchanges += 1
+            yield http2.exchange(next(numbers), self.party, call)
 
     def _count(self, sealed: Exchange, event: Data) -> None:
         timing = sealed.timing
@@ -260,6 +275,8 @@ class Conversation:
             pending.stream.sent(opaque.data, t)
         else:
             pending.stream.received(opaque.data, t)
+        if isinstance(pending.stream, Http2):
+            self._called += pending.stream.finished_calls()
 
     def _carry(self, pending: _Pending, event: Data, start: int, shared: int, understood: int) -> None:
         """Note the syscall, with as many of its bytes between two offsets as belong to this exchange."""
@@ -318,6 +335,10 @@ class Conversation:
             for step in self._wire.end_of_stream("out"):
                 self._step(step, ending, numbers)
         yield from self._finished(t)
+        for pending in self._pending:
+            if isinstance(pending.stream, Http2):
+                self._called += pending.stream.unfinished_calls()
+        yield from self._http2_exchanges(numbers)
         while self._pending:
             pending = self._pending.popleft()
             if pending.exchange.timing.done is None or pending.exchange.upgrade:

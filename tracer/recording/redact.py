@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator
 import msgspec.structs
 
 from tracer.events import Close, Connect, Credentials, Data, Direction, End, Event, Exec, Header, Output, TlsSecret
-from tracer.recording.json_mask import JsonMask, Span
+from tracer.recording.json_mask import JsonMask
 from tracer.wire import registry_auth
 from tracer.wire.connection import HttpConnection, Step, Upgraded
 from tracer.wire.heads import Head
@@ -23,7 +23,7 @@ from tracer.wire.http1 import Body, Opaque
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from tracer.recording.grpc_mask import GrpcMask
+    from tracer.recording.http2_mask import Http2Mask, Span
 
 SECRET_HEADERS = (
     "authorization",
@@ -63,7 +63,7 @@ class _Watched:
         self._wire = HttpConnection(midway=midway)
         self._lanes: dict[Direction, _Lane] = {"out": _Lane(), "in": _Lane()}
         self._secret_paths: dict[int, bool] = {}
-        self._grpc: GrpcMask | None = None
+        self._http2: Http2Mask | None = None
         self.logins: list[tuple[int, registry_auth.Login]] = []
         """What the masked headers of the heads just read say, with the offsets of the heads."""
 
@@ -78,25 +78,26 @@ class _Watched:
 
     def understood(self, direction: Direction) -> int:
         """The offset up to which everything that has to be masked is known."""
-        return self._wire.understood(direction) if self._grpc is None else self._grpc.understood(direction)
+        return self._wire.understood(direction) if self._http2 is None else self._http2.understood(direction)
 
     def _step(self, step: Step) -> None:
         lane = self._lanes[step.direction]
         happened = step.event
         if isinstance(happened, Head):
-            lane.spans.extend(head_spans(happened.raw, happened.at))
+            lane.spans.extend((first, last, b"*") for first, last in head_spans(happened.raw, happened.at))
             lane.mask = self._body_mask(step, happened)
             if step.direction == "out":
                 self.logins += [(happened.at, login) for login in registry_auth.of_head(happened)]
         elif isinstance(happened, Upgraded) and happened.protocol in ("h2", "h2c"):
-            from tracer.recording.grpc_mask import GrpcMask  # HTTP/2 is rare, and costs milliseconds
+            from tracer.recording.http2_mask import Http2Mask  # HTTP/2 is rare, and costs milliseconds
 
-            self._grpc = GrpcMask(self._wire.understood)
-        elif isinstance(happened, Opaque) and self._grpc is not None:
-            for direction, span in self._grpc.feed(step.direction, happened):
+            self._http2 = Http2Mask(self._wire.understood)
+        elif isinstance(happened, Opaque) and self._http2 is not None:
+            for direction, span in self._http2.feed(step.direction, happened):
                 self._lanes[direction].spans.append(span)
         elif isinstance(happened, Body) and lane.mask is not None:
-            lane.spans.extend((happened.at + a, happened.at + b) for a, b in lane.mask.feed(happened.data))
+            spans = lane.mask.feed(happened.data)
+            lane.spans.extend((happened.at + a, happened.at + b, b"*") for a, b in spans)
 
     def _body_mask(self, step: Step, head: Head) -> JsonMask | None:
         if step.direction == "out":
@@ -119,15 +120,15 @@ class _Watched:
         if start >= self.understood(event.dir):
             payload = _mask_all(payload, head_spans(payload, 0))
         while spans and spans[0][0] < end:
-            first, last = spans[0]
-            payload = _mask_all(payload, [(max(0, first - start), min(last, end) - start)])
+            first, last, fill = spans[0]
+            payload = _mask_all(payload, [(max(0, first - start), min(last, end) - start)], fill)
             if last > end:
                 break
             spans.popleft()
         return event if payload is event.payload else msgspec.structs.replace(event, payload=payload)
 
 
-def head_spans(raw: bytes, at: int) -> Iterator[Span]:
+def head_spans(raw: bytes, at: int) -> Iterator[tuple[int, int]]:
     """Where the secret values are in the bytes of a head that begins at offset `at`, in order."""
     for found in _BUILD_ARGUMENT.finditer(raw, 0, raw.find(b"\n") + 1 or len(raw)):
         yield at + found.start(1), at + found.end(1)
@@ -136,9 +137,9 @@ def head_spans(raw: bytes, at: int) -> Iterator[Span]:
             yield at + line.start(), at + line.end()
 
 
-def _mask_all(payload: bytes, spans: Iterable[Span]) -> bytes:
+def _mask_all(payload: bytes, spans: Iterable[tuple[int, int]], fill: bytes = b"*") -> bytes:
     for first, last in spans:
-        payload = payload[:first] + b"*" * (last - first) + payload[last:]
+        payload = payload[:first] + fill * (last - first) + payload[last:]
     return payload
 
 

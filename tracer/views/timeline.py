@@ -13,7 +13,7 @@ from msgspec import Struct
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from tracer.engine import grpc, tls
+from tracer.engine import generic, grpc, tls
 from tracer.engine.diagnosis import in_words
 from tracer.engine.meaning import Meaning, meaning_of
 from tracer.engine.names import count, duration, shorten_ids, size
@@ -185,7 +185,7 @@ class Timeline(Struct):
         meaning = meaning_of(exchange)
         yield Text("")
         yield Spread(self._request_lines(exchange), self._status(exchange), self.symbols.ellipsis)
-        yield from self._annotation(meaning)
+        yield from self._annotation(exchange, meaning)
         if meaning.agreed:
             yield Indented(Text(meaning.agreed, WORDS), INDENT)
         for label, text in (("sent", meaning.asked), ("received", meaning.answered)):
@@ -242,11 +242,12 @@ class Timeline(Struct):
             parts.append(Text(f"{duration(total):>7}", QUIET))
         return joined(parts, "  ")
 
-    def _annotation(self, meaning: Meaning) -> Iterator[RenderableType]:
+    def _annotation(self, exchange: Exchange, meaning: Meaning) -> Iterator[RenderableType]:
         if meaning.sentence:
             yield Indented(Text(meaning.sentence, WORDS), INDENT)
         elif meaning.api:
-            yield Indented(Text("Not a known operation of the Docker Engine API.", WORDS), INDENT)
+            said = generic.sentence(exchange)
+            yield from [Indented(Text(said, WORDS), INDENT)] if said else []
 
     def _said(self, direction: str, text: str, exchange: Exchange) -> RenderableType:
         symbol = self.symbols.sent if direction == "sent" else self.symbols.received

@@ -12,6 +12,8 @@ from typing import Any
 
 from tracer.events import Direction
 from tracer.wire import grpc
+from tracer.wire.bodies import BodyReader
+from tracer.wire.heads import Headers
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 FRAME_HEADER = 9
@@ -20,6 +22,9 @@ CALLS_KEPT = 1000
 
 OnData = Callable[[Direction, int, bytes, "Call"], None]
 """Is told of the payload of each DATA frame: its direction, the offset of its first byte, and the call."""
+
+OnBlock = Callable[[Direction, list[tuple[int, bytes]]], None]
+"""Is told of each header block: its direction, and its fragments with the offsets of their first bytes."""
 
 
 class Call:
@@ -34,6 +39,27 @@ class Call:
         self.began = t
         self.ended: float | None = None
         self.reset = False
+        self.answered: float | None = None
+        """When the head of the answer came."""
+        self.heads: dict[Direction, Headers] = {caller: _list(request)}
+        self.bodies: dict[Direction, BodyReader] = {}
+        """Of a call that is not gRPC."""
+
+    @property
+    def is_grpc(self) -> bool:
+        """Whether its messages are gRPC's."""
+        return self.request.get("content-type", "").startswith("application/grpc")
+
+    def carry(self, direction: Direction, data: bytes, t: float | None) -> None:
+        """Data of one direction."""
+        (self.sent if direction == self.caller else self.received).feed(data, t)
+        if self.is_grpc:
+            return
+        if direction not in self.bodies:
+            headers = self.request if direction == self.caller else self.response
+            coding = headers.get("content-encoding", "")
+            self.bodies[direction] = BodyReader(headers.get("content-type", ""), coding)
+        self.bodies[direction].feed(data, t or 0.0)
 
     @property
     def name(self) -> tuple[str, str]:
@@ -82,6 +108,8 @@ class _Side:
         self.decoder = Decoder(max_header_list_size=MAX_HEADER_BLOCK)
         self.begun = False
         self.block = bytearray()
+        self.fragments: list[tuple[int, bytes]] = []
+        """The pieces of the block, with the offsets of their first bytes."""
         self.block_ends_stream = False
 
     def drop(self, size: int) -> None:
@@ -93,13 +121,16 @@ class _Side:
 class Http2Connection:
     """Feed it the bytes of both directions; `calls` is what was called, in order."""
 
-    def __init__(self, on_data: OnData | None = None) -> None:
+    def __init__(self, on_data: OnData | None = None, on_block: OnBlock | None = None) -> None:
         self.calls: list[Call] = []
+        self.finished: list[Call] = []
+        """Those that have ended, until somebody takes them away."""
         self.count = 0
         """All calls; only the first CALLS_KEPT are in `calls`."""
         self.is_grpc = False
         self.problem: str | None = None
         self._on_data = on_data
+        self._on_block = on_block
         self._sides: dict[Direction, _Side] = {"out": _Side(), "in": _Side()}
         self._open: dict[int, Call] = {}
 
@@ -114,6 +145,11 @@ class Http2Connection:
             return
         while self.problem is None and self._frame(direction, side, t):
             pass
+
+    @property
+    def open_calls(self) -> list[Call]:
+        """Those that have not ended."""
+        return list(self._open.values())
 
     def understood(self, direction: Direction) -> int:
         """Bytes of that direction that have been taken apart, from the beginning of HTTP/2."""
@@ -162,9 +198,12 @@ class Http2Connection:
             call = self._open.pop(frame.stream_id, None)
             if call is not None:
                 call.ended, call.reset = t, True
+                self.finished.append(call)
 
     def _header_block(self, direction: Direction, side: _Side, frame: Any, t: float | None) -> None:
         """One block may come in several frames (RFC 9113 section 4.3); END_STREAM is on the first of them."""
+        skipped = ("PADDED" in frame.flags) + 5 * ("PRIORITY" in frame.flags)
+        side.fragments.append((side.offset + FRAME_HEADER + skipped, bytes(frame.data)))
         side.block += frame.data
         side.block_ends_stream = side.block_ends_stream or "END_STREAM" in frame.flags
         if len(side.block) > MAX_HEADER_BLOCK:
@@ -174,6 +213,9 @@ class Http2Connection:
         block, ends = bytes(side.block), side.block_ends_stream
         side.block.clear()
         side.block_ends_stream = False
+        if self._on_block is not None:
+            self._on_block(direction, side.fragments)
+        side.fragments = []
         self._headers(direction, frame.stream_id, side.decoder.decode(block), t)
         if ends:
             self._ended(direction, frame.stream_id, t)
@@ -182,7 +224,7 @@ class Http2Connection:
         call = self._open.get(frame.stream_id)
         if call is None:
             return
-        (call.sent if direction == call.caller else call.received).feed(frame.data, t)
+        call.carry(direction, frame.data, t)
         if self._on_data is not None:
             padded = 1 if "PADDED" in frame.flags else 0
             self._on_data(direction, side.offset + FRAME_HEADER + padded, frame.data, call)
@@ -192,7 +234,7 @@ class Http2Connection:
         call = self._open.get(stream)
         if call is not None and direction != call.caller:
             call.ended = t
-            del self._open[stream]
+            self.finished.append(self._open.pop(stream))
 
     def _headers(self, direction: Direction, stream: int, fields: Any, t: float | None) -> None:
         headers = {_text(name): _text(value) for name, value in fields}
@@ -205,16 +247,29 @@ class Http2Connection:
                 self.calls.append(call)
             self.is_grpc = self.is_grpc or headers.get("content-type", "").startswith("application/grpc")
         elif direction != call.caller:
+            call.answered = t if call.answered is None else call.answered
             call.response.update(headers)
+            call.heads.setdefault(direction, []).extend(_list(headers))
 
 
 _OF_GRPC = {"content-type", "te", "user-agent", "grpc-timeout", "grpc-encoding", "grpc-accept-encoding"}
-_SECRET = {"authorization", "proxy-authorization", "cookie", "x-registry-auth", "x-registry-config"}
+SECRET_HEADERS = {
+    "authorization",
+    "proxy-authorization",
+    "cookie",
+    "x-registry-auth",
+    "x-registry-config",
+    "set-cookie",
+}
 
 
 def _is_metadata(name: str) -> bool:
     """A header that the caller added for the service; secret ones are not shown."""
-    return not name.startswith(":") and name not in _OF_GRPC and name not in _SECRET
+    return not name.startswith(":") and name not in _OF_GRPC and name not in SECRET_HEADERS
+
+
+def _list(headers: dict[str, str]) -> Headers:
+    return [(name, value) for name, value in headers.items() if not name.startswith(":")]
 
 
 def _text(value: bytes | str) -> str:

@@ -16,6 +16,10 @@ from msgspec import Struct
 from tracer.wire.bodies.multiplexed import MEDIA_TYPE, MultiplexedView
 from tracer.wire.bodies.pieces import OnEntry, Pieces, as_object
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from tracer.wire.http2 import Call
+
 
 class Stream(Struct, frozen=True):
     """What flowed. `kind` is multiplexed, raw (a terminal), grpc, http2, or opaque (not decoded)."""
@@ -174,8 +178,18 @@ class Http2(Opaque):
         super().received(data, t)
         self._http2.feed("in", data, t)
 
+    def finished_calls(self) -> list[Call]:
+        """The calls other than gRPC's that have ended since."""
+        ended, self._http2.finished = self._http2.finished, []
+        return [call for call in ended if not call.is_grpc]
+
+    def unfinished_calls(self) -> list[Call]:
+        """The calls other than gRPC's that go on."""
+        return [call for call in self._http2.open_calls if not call.is_grpc]
+
     def finish(self) -> Stream:
-        """The calls; opaque where not one could be read."""
-        calls = [call.as_object() for call in self._http2.calls]
-        kind = "grpc" if self._http2.is_grpc else "http2" if calls or self._http2.problem is None else "opaque"
+        """The gRPC calls; opaque where not one call of any kind could be read."""
+        calls = [call.as_object() for call in self._http2.calls if call.is_grpc]
+        readable = self._http2.calls or self._http2.problem is None
+        kind = "grpc" if self._http2.is_grpc else "http2" if readable else "opaque"
         return Stream(kind, self._out, self._in, calls=calls, count=self._http2.count, problem=self._http2.problem)

@@ -167,8 +167,8 @@ class Session:
         elif kind == ALERT and len(body) == 2:
             if body[1] != alerts.CLOSE_NOTIFY:
                 self.alerts.append(Alert(dir=side.direction, name=alerts.name_of(body[1]), fatal=body[0] == 2))
-        elif kind == CHANGE_CIPHER and not self._is_13 and body:
-            side.sealed = True
+        elif kind == CHANGE_CIPHER and self.server is not None and not self._is_13:
+            side.sealed = True  # in TLS 1.3, and before a second ClientHello, it means nothing (RFC 8446 appendix D.4)
 
     def _handshake(self, side: _Side) -> None:
         messages = side.messages
