@@ -46,6 +46,8 @@ def find(argv: Sequence[str], environment: Mapping[str, str]) -> Endpoint:
     folder = options.get("config") or environment.get("DOCKER_CONFIG") or _home_config(environment)
     if options.get("context"):
         return _context(options["context"], folder, "context_option")
+    if argv and os.path.basename(argv[0]).startswith("podman") and environment.get("CONTAINER_HOST"):
+        return Endpoint(_url(environment["CONTAINER_HOST"]), "podman_variable")
     if environment.get("DOCKER_HOST"):
         return Endpoint(_url(environment["DOCKER_HOST"]), "host_variable")
     if environment.get("DOCKER_CONTEXT"):
@@ -62,8 +64,19 @@ def _url(host: str) -> str:
     return DEFAULT if host in ("unix://", "unix:") else host
 
 
-_NAMES = {"-H": "host", "--host": "host", "-c": "context", "--context": "context", "--config": "config"}
-_OTHER_VALUES = {"-l", "--log-level", "--tlscacert", "--tlscert", "--tlskey"}
+_NAMES = {
+    "-H": "host",
+    "--host": "host",
+    "--url": "host",
+    "-c": "context",
+    "--context": "context",
+    "--config": "config",
+}
+_OTHER_VALUES = {
+    *("-l", "--log-level", "--tlscacert", "--tlscert", "--tlskey"),
+    *("--connection", "--identity", "--root", "--runroot"),
+}
+"""Of docker, and of podman, which also has --url."""
 
 
 def _global_options(argv: Sequence[str]) -> dict[str, str]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
-from tracer.engine import diagnosis, operations, requests, responses
+from tracer.engine import diagnosis, libpod, operations, requests, responses
 from tracer.engine.names import short_id
 from tracer.engine.operations import Operation
 from tracer.exchanges import Exchange
@@ -30,6 +30,8 @@ class Meaning(Struct, frozen=True):
     """Which API version client and daemon agreed on, where this exchange is the first to use it."""
     context: list[str]
     """What earlier exchanges have to do with this one: whose story it is, whose terminal a resize is for."""
+    sentence: str | None = None
+    """What it is for."""
 
     @property
     def summary(self) -> str | None:
@@ -37,15 +39,6 @@ class Meaning(Struct, frozen=True):
         if self.operation is not None:
             return self.operation.summary
         return "podman's own API (libpod)" if self.api == "libpod" else None
-
-    @property
-    def sentence(self) -> str | None:
-        """The operation in a sentence."""
-        if self.operation is not None:
-            return self.operation.sentence
-        if self.api == "libpod":
-            return "A call of podman's own API, which Docker does not have."
-        return None
 
     @property
     def link(self) -> str | None:
@@ -73,7 +66,14 @@ def meaning_of(exchange: Exchange) -> Meaning:
         diagnosis.of_exchange(exchange),
         _agreed(exchange),
         list(_context(exchange)),
+        _sentence(head.method, route),
     )
+
+
+def _sentence(method: str, route: operations.Route) -> str | None:
+    if route.api == "libpod":
+        return libpod.sentence(method, route.path)
+    return route.operation.sentence if route.operation else None
 
 
 def _agreed(exchange: Exchange) -> str | None:
