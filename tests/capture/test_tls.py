@@ -353,3 +353,35 @@ def test_docker_in_docker(socktrace: Socktrace, daemon: Daemon) -> None:
         assert [told["path"] for told in said(run)] == ["/_ping", "/containers/json"]
         (fact,) = {fact.server_name for fact in run.of(Tls)}
         assert fact == "localhost"
+
+
+@pytest.mark.parametrize(
+    ("code", "size"),
+    [("493b66107612", 4), ("4c8d6424d84d3b", 5), ("4c8da42478ffffff", 8)],
+    ids=["a small frame", "a larger frame", "a large frame"],
+)
+def test_the_first_instruction_is_copied_with_a_jump_behind_it(code: str, size: int) -> None:
+    """Prologues of Go's compiler for x86_64."""
+    original = bytes.fromhex(code).ljust(traps.CODE_SIZE, b"\x90")
+    copied = traps._copy_x86(original, 0x593520, 0x464FE0)
+    assert copied is not None
+    assert copied[:size] == original[:size]
+    assert copied[size] == 0xE9
+    assert 0x464FE0 + size + 5 + int.from_bytes(copied[size + 1 :], "little", signed=True) == 0x593520 + size
+
+
+def test_the_same_for_aarch64() -> None:
+    """ldr x16, [x28, #16], as Go 1.19 makes it, then a branch back."""
+    original = bytes.fromhex("900b40f9f14300d13f0210eba9100054")
+    copied = traps._copy_aarch64(original, 0x1694B0, 0x738A0)
+    assert copied is not None
+    assert copied[:4] == original[:4]
+    branch = int.from_bytes(copied[4:], "little")
+    assert branch >> 26 == 0b000101
+    offset = (branch & 0x3FFFFFF) - (1 << 26 if branch & 0x2000000 else 0)
+    assert 0x738A0 + 4 + 4 * offset == 0x1694B0 + 4
+
+
+@pytest.mark.parametrize("copy", [traps._copy_x86, traps._copy_aarch64])
+def test_other_beginnings_are_left_alone(copy: Any) -> None:
+    assert copy(b"\x55\x48\x89\xe5".ljust(16, b"\x90"), 0x1000, 0x2000) is None
