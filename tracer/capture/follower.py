@@ -185,7 +185,7 @@ class Follower:
         for fd, inode in processes.sockets(pid).items():
             if paths is None:
                 paths = processes.unix_paths(pid)
-            other = peer.paired_inode(inode)
+            other = peer.paired_inode(inode, pid)
             path = paths.get(other) if other is not None else None
             if path is None or processes.socket_link(inode) in self._connections:
                 continue
@@ -306,7 +306,7 @@ class Follower:
         if connection.family == "pipe":
             return
         if connection.family == "unix":
-            found = self._peers.of_unix(connection.inode, connection.peer_pid)
+            found = self._peers.of_unix(connection.inode, thread.process.pid, connection.peer_pid)
         else:
             found = self._peers.of_tcp(connection.inode, thread.process.pid, fd)
         if found is not None:
@@ -453,5 +453,5 @@ def _client_end(pid: int, fd: int) -> str | None:
     if link.startswith("pipe:["):
         return link
     inode = processes.socket_inode(pid, fd)
-    other = peer.paired_inode(inode) if inode is not None else None
+    other = peer.paired_inode(inode, pid) if inode is not None else None
     return processes.socket_link(other) if other is not None else None

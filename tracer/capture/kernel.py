@@ -12,6 +12,8 @@ import errno
 import os
 import struct
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import ModuleType
 from typing import NamedTuple
 
@@ -178,6 +180,30 @@ def shares_files(one: int, other: int) -> bool:
     if number is None:
         return False
     return int(_syscall(number, one, other, KCMP_FILES, 0, 0)) == 0
+
+
+CLONE_NEWNET = 0x40000000
+
+
+@contextmanager
+def network_of(pid: int) -> Iterator[None]:
+    """In the block this thread is in the network namespace of process `pid` (setns(2)). OSError if it may not be."""
+    theirs, ours = f"/proc/{pid}/ns/net", "/proc/thread-self/ns/net"
+    if os.readlink(theirs) == os.readlink(ours):
+        yield
+        return
+    back, there = os.open(ours, os.O_RDONLY), os.open(theirs, os.O_RDONLY)
+    try:
+        if _libc.setns(there, CLONE_NEWNET):
+            number = ctypes.get_errno()
+            raise OSError(number, os.strerror(number))
+        try:
+            yield
+        finally:
+            _libc.setns(back, CLONE_NEWNET)
+    finally:
+        os.close(back)
+        os.close(there)
 
 
 def steal_descriptor(pid: int, fd: int) -> int:

@@ -65,9 +65,9 @@ class PeerFinder:
     def __init__(self) -> None:
         self._seen: list[int] = []
 
-    def of_unix(self, inode: int, likely: int | None) -> Peer | None:
-        """The holder of the Unix socket that socket `inode` is paired with; `likely` is tried first."""
-        return self._holder(paired_inode(inode), inode, likely)
+    def of_unix(self, inode: int, pid: int, likely: int | None) -> Peer | None:
+        """The holder of the Unix socket that socket `inode` of process `pid` is paired with; `likely` comes first."""
+        return self._holder(paired_inode(inode, pid), inode, likely)
 
     def of_tcp(self, inode: int, pid: int, fd: int) -> Peer | None:
         """The holder of the other end of the TCP socket `inode`, descriptor `fd` of `pid`, on this machine."""
@@ -104,18 +104,20 @@ _DIAG_SIZE = 16
 _ATTRIBUTE = struct.Struct("=HH")
 
 
-def paired_inode(inode: int) -> int | None:
+def paired_inode(inode: int, pid: int) -> int | None:
     """The inode of the Unix socket that `inode` is connected to (NETLINK_SOCK_DIAG, UDIAG_SHOW_PEER), or None."""
     any_state, any_cookie = 0xFFFFFFFF, 0xFFFFFFFF
     body = _REQUEST.pack(socket.AF_UNIX, 0, 0, any_state, inode, UDIAG_SHOW_PEER, any_cookie, any_cookie)
-    return _peer_attribute(_diagnosed(body))
+    return _peer_attribute(_diagnosed(body, pid))
 
 
-def _diagnosed(body: bytes) -> bytes:
-    """The kernel's answer to a request about one socket; empty for a refusal."""
+def _diagnosed(body: bytes, pid: int) -> bytes:
+    """The kernel's answer to a request about one socket of a process, in its network namespace; empty for a refusal."""
     head = _HEADER.pack(_HEADER.size + len(body), SOCK_DIAG_BY_FAMILY, NLM_F_REQUEST, 1, 0)
     try:
-        with socket.socket(socket.AF_NETLINK, socket.SOCK_DGRAM, NETLINK_SOCK_DIAG) as netlink:
+        with kernel.network_of(pid):
+            netlink = socket.socket(socket.AF_NETLINK, socket.SOCK_DGRAM, NETLINK_SOCK_DIAG)
+        with netlink:
             netlink.settimeout(0.2)
             netlink.sendto(head + body, (0, 0))
             answer = netlink.recv(4096)
@@ -136,7 +138,7 @@ _INET_INODE = _HEADER.size + 68
 
 
 def tcp_peer_inode(pid: int, fd: int) -> int | None:
-    """The inode of the TCP socket at the other end of descriptor `fd`, if it is in our network namespace, or None."""
+    """The inode of the TCP socket at the other end of descriptor `fd`, if that is in the same network namespace."""
     try:
         with socket.socket(fileno=kernel.steal_descriptor(pid, fd)) as copy:
             family, ours, theirs = copy.family, copy.getsockname(), copy.getpeername()
@@ -145,7 +147,7 @@ def tcp_peer_inode(pid: int, fd: int) -> int | None:
         return None
     body = _INET_REQUEST.pack(family, socket.IPPROTO_TCP, 0, 0xFFFFFFFF)
     body += _INET_ADDRESSES.pack(theirs[1], ours[1], *addresses) + _INET_ANY
-    answer = _diagnosed(body)
+    answer = _diagnosed(body, pid)
     if len(answer) < _INET_INODE + 4:
         return None
     return int.from_bytes(answer[_INET_INODE : _INET_INODE + 4], "little") or None

@@ -61,7 +61,7 @@ def _checks_of_daemon() -> Iterator[Check]:
         file = witness.file_at(found.address)
         fd = found.connected.fileno()
         who = peer.by_credentials(os.getpid(), fd)
-        who = peer.PeerFinder().of_unix(os.fstat(fd).st_ino, who.pid if who else None) or who
+        who = peer.PeerFinder().of_unix(os.fstat(fd).st_ino, os.getpid(), who.pid if who else None) or who
     yield from doctor.of_daemon(chosen, found, who, file)
     if found.connected is not None:
         found.connected.close()
