@@ -78,10 +78,10 @@ def operations(socktrace: Socktrace, recording: Path) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def podman(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def podman() -> Iterator[Path]:
     why = podman_service.missing()
     need(why is None, why or "")
-    with podman_service.podman_service(tmp_path_factory.mktemp("podman")) as socket:
+    with podman_service.podman_service() as socket:
         yield socket
 
 

@@ -15,11 +15,13 @@ def go_on() -> bool:
         return True
     try:
         before = termios.tcgetattr(terminal)
-        tty.setcbreak(terminal)
+        tty.setcbreak(terminal, termios.TCSANOW)  # a key that was typed before is not thrown away
         try:
-            key = os.read(terminal, 16)
+            key = os.read(terminal, 1)
+            if key == b"\x1b":  # an arrow or function key sends more
+                key += os.read(terminal, 16)
         finally:
-            termios.tcsetattr(terminal, termios.TCSADRAIN, before)
+            termios.tcsetattr(terminal, termios.TCSANOW, before)
     except (OSError, termios.error):
         return True
     except KeyboardInterrupt:
