@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,13 @@ from fixtures.private_daemon import Daemon
 from tests.needs import need
 from tests.oracle import Proxy, proxied
 from tests.runs import Socktrace
+
+
+def pytest_configure() -> None:
+    """Shells start background jobs with signals ignored, which programs inherit; tests send them to programs."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number in (signal.SIGHUP, signal.SIGQUIT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
 
 
 @pytest.fixture(scope="session")

@@ -116,6 +116,23 @@ def test_calls_of_either_side(caller: Direction) -> None:
     assert told[0]["bytes_received"] == 3 + 5000 + 3 * 5
 
 
+def test_an_answer_that_was_recorded_before_its_request_waits_for_it() -> None:
+    """Two threads: one reads the answer before the other has returned from its write."""
+    pieces = conversation()
+    greeting = [piece for piece in pieces if piece[1].startswith(PREFACE)]
+    rest = [piece for piece in pieces if piece not in greeting]
+    early = greeting + [p for p in rest if p[0] == "in"] + [p for p in rest if p[0] == "out"]
+    assert calls(early) == calls(pieces)
+
+
+def test_a_connection_that_is_seen_from_its_middle_on_waits_for_nothing() -> None:
+    answers = [piece for piece in conversation() if piece[0] == "in"]
+    connection = Http2Connection()
+    for direction, data in answers:
+        connection.feed(direction, data)
+    assert connection.understood("in") == sum(len(data) for _, data in answers)
+
+
 def test_every_single_split_tells_the_same() -> None:
     pieces = conversation()
     whole = calls(pieces)

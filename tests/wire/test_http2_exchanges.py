@@ -90,6 +90,33 @@ def test_each_call_is_an_exchange() -> None:
     assert post["timing"]["sent"] <= post["timing"]["first_byte"] <= post["timing"]["done"]
 
 
+def test_a_request_that_asks_for_the_upgrade_is_stream_1() -> None:
+    """RFC 7540 section 3.2: curl --http2 without TLS."""
+    client = h2.connection.H2Connection(h2.config.H2Configuration(client_side=True))
+    server = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False))
+    settings = client.initiate_upgrade_connection() or b""
+    server.initiate_upgrade_connection(settings)
+    asked = b"GET /a HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: "
+    switched = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n"
+    server.send_headers(1, [(":status", "200"), ("content-type", "text/plain")])
+    server.send_data(1, b"hello", end_stream=True)
+    upgraded, call = exchanges(
+        events(
+            [
+                ("out", asked + settings + b"\r\n\r\n"),
+                ("in", switched),
+                ("out", client.data_to_send()),
+                ("in", server.data_to_send()),
+            ]
+        )
+    )
+    assert (upgraded.upgrade, to_object(upgraded)["response"]["status"]) == ("h2c", 101)
+    told = to_object(call)
+    assert (told["method"], told["target"], told["response"]["status"], told["failure"]) == ("GET", "/a", 200, None)
+    assert told["request"]["headers"] == [["Host", "x"]]
+    assert told["response"]["body"]["preview"] == "hello"
+
+
 def test_calls_that_did_not_end_are_told_at_the_close() -> None:
     _, *calls = exchanges(events(conversation(cut=True)))
     assert {call.failure for call in calls} == {"the response was cut off: the connection was closed"}

@@ -34,10 +34,13 @@ def _numbers() -> Iterator[int]:
         yield number
 
 
-def assemble(events: Iterable[Event], *, keep_pieces: bool = False, live: bool = False) -> Iterator[Item]:
+def assemble(
+    events: Iterable[Event], *, keep_pieces: bool = False, keep_bodies: int = 0, live: bool = False
+) -> Iterator[Item]:
     """Events with their `data` turned into exchanges; all other events stay, in their places.
 
-    With `keep_pieces` every syscall of an exchange is kept with its bytes (for `-vvv` and for replaying). With `live`
+    With `keep_pieces` every syscall of an exchange is kept with its bytes (for `-vvv` and for replaying); bodies of up
+    to `keep_bodies` bytes are kept as they were transferred (for what is exported). With `live`
     the entries of exchanges that go on come as Growth, as soon as they are there.
     """
     numbers = _numbers()
@@ -56,7 +59,9 @@ def assemble(events: Iterable[Event], *, keep_pieces: bool = False, live: bool =
             party = _party(event, programs, started)
             yield event
             if event.error is None:
-                conversations[event.conn] = Conversation(party, keep_pieces=keep_pieces, live=live)
+                conversations[event.conn] = Conversation(
+                    party, keep_pieces=keep_pieces, keep_bodies=keep_bodies, live=live
+                )
             else:
                 yield _refused(next(numbers), party)
             continue

@@ -27,12 +27,12 @@ if TYPE_CHECKING:
 class _Side:
     """One message being read."""
 
-    def __init__(self, head: Head, on_entry: OnEntry | None) -> None:
+    def __init__(self, head: Head, on_entry: OnEntry | None, keep: int) -> None:
         self.head = head
         self.trailers: Headers = []
         self.complete = False
         media_type = head.value("content-type") or ""
-        self.body = BodyReader(media_type, head.value("content-encoding") or "", on_entry)
+        self.body = BodyReader(media_type, head.value("content-encoding") or "", on_entry, keep)
 
     def message(self) -> Message:
         return Message(self.head, self.body.finish(), self.trailers, self.complete)
@@ -75,9 +75,10 @@ class _Pending:
 class Conversation:
     """One connection: feeds the decoder and sorts what it says into exchanges."""
 
-    def __init__(self, party: Party, *, keep_pieces: bool, live: bool) -> None:
+    def __init__(self, party: Party, *, keep_pieces: bool, keep_bodies: int, live: bool) -> None:
         self.party = party
         self._keep_pieces = keep_pieces
+        self._keep_bodies = keep_bodies
         self._live = live
         self._grown: list[Growth] = []
         self._called: list[Call2] = []
@@ -222,7 +223,7 @@ class Conversation:
     def _head(self, pending: _Pending, direction: Direction, head: Head, event: Data) -> None:
         pending.start.setdefault(direction, head.at)
         if direction == "out":
-            pending.request = _Side(head, self._on_entry(pending, direction))
+            pending.request = _Side(head, self._on_entry(pending, direction), self._keep_bodies)
             pending.exchange.logins = self._credentials.pop(head.at, []) or registry_auth.of_head(head)
             pending.exchange.timing.sent = self._began("out", event)
             return
@@ -231,7 +232,7 @@ class Conversation:
         if 100 <= head.status < 200 and head.status != 101:
             pending.exchange.informational.append(head)
         else:
-            pending.response = _Side(head, self._on_entry(pending, direction))
+            pending.response = _Side(head, self._on_entry(pending, direction), self._keep_bodies)
 
     def _on_entry(self, pending: _Pending, direction: Direction) -> OnEntry | None:
         """For a live view: what to tell about an exchange that grows."""
@@ -265,7 +266,9 @@ class Conversation:
     def _upgraded(self, pending: _Pending, upgraded: Upgraded) -> None:
         pending.exchange.upgrade = upgraded.protocol
         media_type = pending.response.head.value("content-type") if pending.response else None
-        pending.stream = reader_for(upgraded.protocol, media_type or "", self._on_entry(pending, "in"))
+        pending.stream = reader_for(
+            upgraded.protocol, media_type or "", self._on_entry(pending, "in"), upgraded.first
+        )
         pending.end.clear()
 
     def _opaque(self, pending: _Pending, direction: Direction, opaque: Opaque, t: float) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from tracer.events import Direction
 from tracer.recording.json_mask import JsonMask
 from tracer.wire.header_blocks import Block
+from tracer.wire.heads import Head
 from tracer.wire.http1 import Opaque
 from tracer.wire.http2 import MAX_HEADER_BLOCK, SECRET_HEADERS, Call, Http2Connection
 from tracer.wire.protobuf import varint
@@ -42,10 +43,10 @@ class Http2Mask:
     `understood` says where HTTP/1.1 ended in each direction: HTTP/2 begins there.
     """
 
-    def __init__(self, understood: Callable[[Direction], int]) -> None:
+    def __init__(self, understood: Callable[[Direction], int], first: Head | None = None) -> None:
         self._begin: dict[Direction, int] = {}
         self._http1_end = understood
-        self._http2 = Http2Connection(self._on_data, self._on_block)
+        self._http2 = Http2Connection(first, self._on_data, self._on_block)
         self._blocks = {"out": Block(MAX_HEADER_BLOCK), "in": Block(MAX_HEADER_BLOCK)}
         self._json: dict[tuple[int, Direction], JsonMask] = {}
         self._found: list[tuple[Direction, Span]] = []

@@ -91,7 +91,7 @@ class _Watched:
         elif isinstance(happened, Upgraded) and happened.protocol in ("h2", "h2c"):
             from tracer.recording.http2_mask import Http2Mask  # HTTP/2 is rare, and costs milliseconds
 
-            self._http2 = Http2Mask(self._wire.understood)
+            self._http2 = Http2Mask(self._wire.understood, happened.first)
         elif isinstance(happened, Opaque) and self._http2 is not None:
             for direction, span in self._http2.feed(step.direction, happened):
                 self._lanes[direction].spans.append(span)

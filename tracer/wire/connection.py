@@ -27,6 +27,8 @@ class Upgraded(Struct, frozen=True):
     """From here on the connection carries `protocol` (`tcp`, `h2c`, `websocket` ...) in both directions."""
 
     protocol: str
+    first: Head | None = None
+    """The request that asked for it, where that is stream 1 of HTTP/2 (RFC 7540 section 3.2): it had HTTP2-Settings."""
 
 
 class Step(Struct, frozen=True):
@@ -42,6 +44,8 @@ class _Asked(Struct):
 
     method: str
     upgrade: str | None
+    first: Head | None = None
+    """Itself, where it becomes stream 1 of HTTP/2."""
 
 
 class HttpConnection:
@@ -136,7 +140,9 @@ class HttpConnection:
                 framing = request_framing(event)
                 reader.expect(framing)
                 self._heads += 1
-                self._asked.append(_Asked(event.method, _wanted_protocol(event)))
+                self._asked.append(
+                    _Asked(event.method, _wanted_protocol(event), event if event.values("http2-settings") else None)
+                )
                 if framing.problem:
                     reader.become_opaque()
                     yield Step("out", number, Broken(reader.offset, framing.problem))
@@ -175,7 +181,7 @@ class HttpConnection:
             self._responses.become_opaque()
             self._requests.become_opaque()
             yield Step("in", number, Complete(head.at + len(head.raw)))
-            yield Step("in", number, Upgraded(protocol))
+            yield Step("in", number, Upgraded(protocol, asked.first))
             return
         if 100 <= head.status < 200:
             self._responses.expect(Framing("none"))

@@ -13,7 +13,7 @@ from typing import Any
 from tracer.events import Direction
 from tracer.wire import grpc
 from tracer.wire.bodies import BodyReader
-from tracer.wire.heads import Headers
+from tracer.wire.heads import Head, Headers
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 FRAME_HEADER = 9
@@ -107,6 +107,8 @@ class _Side:
         """Of the buffer's first byte, from the beginning of HTTP/2."""
         self.decoder = Decoder(max_header_list_size=MAX_HEADER_BLOCK)
         self.begun = False
+        self.opened = False
+        """Whether it opened the HTTP/2 connection."""
         self.block = bytearray()
         self.fragments: list[tuple[int, bytes]] = []
         """The pieces of the block, with the offsets of their first bytes."""
@@ -121,7 +123,10 @@ class _Side:
 class Http2Connection:
     """Feed it the bytes of both directions; `calls` is what was called, in order."""
 
-    def __init__(self, on_data: OnData | None = None, on_block: OnBlock | None = None) -> None:
+    def __init__(
+        self, first: Head | None = None, on_data: OnData | None = None, on_block: OnBlock | None = None
+    ) -> None:
+        """`first` is the request of stream 1, where an upgrade brought it (RFC 7540 section 3.2)."""
         self.calls: list[Call] = []
         self.finished: list[Call] = []
         """Those that have ended, until somebody takes them away."""
@@ -133,9 +138,15 @@ class Http2Connection:
         self._on_block = on_block
         self._sides: dict[Direction, _Side] = {"out": _Side(), "in": _Side()}
         self._open: dict[int, Call] = {}
+        self._last_stream = 0
+        """The highest number of a stream that the opener has begun."""
+        self._first = first
 
     def feed(self, direction: Direction, data: bytes, t: float | None = None) -> None:
         """Bytes of one direction, seen at time `t`."""
+        if self._first is not None:
+            self._begin_call(1, Call("out", _as_fields(self._first), t))
+            self._first, self._last_stream = None, 1
         side = self._sides[direction]
         if self.problem is not None:
             side.offset += len(data)
@@ -143,7 +154,12 @@ class Http2Connection:
         side.buffer += data
         if not side.begun and not self._begin(side):
             return
-        while self.problem is None and self._frame(direction, side, t):
+        self._read(direction, side, t)
+        other: Direction = "in" if direction == "out" else "out"
+        self._read(other, self._sides[other], t)
+
+    def _read(self, direction: Direction, side: _Side, t: float | None) -> None:
+        while side.begun and self.problem is None and self._frame(direction, side, t):
             pass
 
     @property
@@ -161,6 +177,7 @@ class Http2Connection:
         start = bytes(side.buffer[: len(PREFACE)])
         if start == PREFACE:
             side.drop(len(PREFACE))
+            side.opened = True
         elif PREFACE.startswith(start):
             return False
         side.begun = True
@@ -175,7 +192,7 @@ class Http2Connection:
             return False
         try:
             frame, length = Frame.parse_frame_header(memoryview(bytes(side.buffer[:FRAME_HEADER])))
-            if len(side.buffer) < FRAME_HEADER + length:
+            if len(side.buffer) < FRAME_HEADER + length or self._is_early(direction, frame.stream_id):
                 return False
             frame.parse_body(memoryview(bytes(side.buffer[FRAME_HEADER : FRAME_HEADER + length])))
             self._take(direction, side, frame, t)
@@ -184,6 +201,11 @@ class Http2Connection:
             self.problem = f"the bytes are not HTTP/2 any more: {error or type(error).__name__}"
             return False
         return True
+
+    def _is_early(self, direction: Direction, stream: int) -> bool:
+        """Whether the frame answers what has not been seen yet: another thread can read before the write returned."""
+        opener: Direction = "in" if direction == "out" else "out"
+        return self._sides[opener].opened and stream % 2 == 1 and stream > self._last_stream
 
     def _take(self, direction: Direction, side: _Side, frame: Any, t: float | None) -> None:
         from hyperframe.frame import ContinuationFrame, DataFrame, HeadersFrame, RstStreamFrame
@@ -236,22 +258,27 @@ class Http2Connection:
             call.ended = t
             self.finished.append(self._open.pop(stream))
 
+    def _begin_call(self, stream: int, call: Call) -> None:
+        self._open[stream] = call
+        self.count += 1
+        if len(self.calls) < CALLS_KEPT:
+            self.calls.append(call)
+        self.is_grpc = self.is_grpc or call.is_grpc
+
     def _headers(self, direction: Direction, stream: int, fields: Any, t: float | None) -> None:
         headers = {_text(name): _text(value) for name, value in fields}
         call = self._open.get(stream)
         if ":method" in headers or call is None:
-            call = Call(direction, headers, t)
-            self._open[stream] = call
-            self.count += 1
-            if len(self.calls) < CALLS_KEPT:
-                self.calls.append(call)
-            self.is_grpc = self.is_grpc or headers.get("content-type", "").startswith("application/grpc")
+            self._begin_call(stream, Call(direction, headers, t))
+            if self._sides[direction].opened:
+                self._last_stream = max(self._last_stream, stream)
         elif direction != call.caller:
             call.answered = t if call.answered is None else call.answered
             call.response.update(headers)
             call.heads.setdefault(direction, []).extend(_list(headers))
 
 
+_OF_UPGRADE = {"host", "connection", "upgrade", "http2-settings"}
 _OF_GRPC = {"content-type", "te", "user-agent", "grpc-timeout", "grpc-encoding", "grpc-accept-encoding"}
 SECRET_HEADERS = {
     "authorization",
@@ -266,6 +293,12 @@ SECRET_HEADERS = {
 def _is_metadata(name: str) -> bool:
     """A header that the caller added for the service; secret ones are not shown."""
     return not name.startswith(":") and name not in _OF_GRPC and name not in SECRET_HEADERS
+
+
+def _as_fields(head: Head) -> dict[str, str]:
+    """A request of HTTP/1.1 as HTTP/2 would have said it."""
+    fields = {":method": head.method, ":path": head.target, ":authority": head.value("host") or ""}
+    return {**fields, **{name.lower(): value for name, value in head.headers if name.lower() not in _OF_UPGRADE}}
 
 
 def _list(headers: dict[str, str]) -> Headers:

@@ -18,6 +18,7 @@ from tracer.wire.bodies.pieces import OnEntry, Pieces, as_object
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from tracer.wire.heads import Head
     from tracer.wire.http2 import Call
 
 
@@ -72,11 +73,16 @@ class StreamReader(Protocol):
         """What it was."""
 
 
-def reader_for(protocol: str, media_type: str = "", on_entry: OnEntry | None = None) -> StreamReader:
-    """The reader for a protocol, by the name that the Upgrade header gives it (or `h2` for a preface at byte 0)."""
+def reader_for(
+    protocol: str, media_type: str = "", on_entry: OnEntry | None = None, first: Head | None = None
+) -> StreamReader:
+    """The reader for a protocol, by the name that the Upgrade header gives it (or `h2` for a preface at byte 0).
+
+    `first` is the request of HTTP/2's first stream, where that came before the upgrade.
+    """
     if protocol == "tcp":
         return Hijacked(media_type, on_entry)
-    return Http2() if protocol in ("h2", "h2c") else Opaque()
+    return Http2(first) if protocol in ("h2", "h2c") else Opaque()
 
 
 class Opaque:
@@ -162,11 +168,11 @@ class Hijacked(Opaque):
 class Http2(Opaque):
     """HTTP/2: the calls that either side made."""
 
-    def __init__(self) -> None:
+    def __init__(self, first: Head | None) -> None:
         from tracer.wire.http2 import Http2Connection  # it is rare, and costs milliseconds
 
         super().__init__()
-        self._http2 = Http2Connection()
+        self._http2 = Http2Connection(first)
 
     def sent(self, data: bytes, t: float) -> None:
         """Bytes from the client."""

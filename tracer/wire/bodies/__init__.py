@@ -56,6 +56,19 @@ class Body(Struct, frozen=True):
     """Nothing but the look of the bytes told a multiplexed stream from a terminal's output."""
     other: Result | None = None
     """For a guess: the other reading."""
+    raw: bytes | None = None
+    """All of it as it was transferred, where that was asked for and it is not too long."""
+
+    @property
+    def content(self) -> bytes | None:
+        """All of it without its content coding; None where it is not at hand, or damaged."""
+        opener = compressed.decompressor(self.coding)
+        if self.raw is None or opener is None:
+            return self.raw
+        try:
+            return b"".join(opener.pieces(self.raw))
+        except compressed.damage():
+            return None
 
 
 EMPTY = Body()
@@ -92,9 +105,11 @@ def settled(body: Body, *, terminal: bool) -> Body:
 
 
 class BodyReader:
-    """Takes the pieces of one body. `on_entry` is told of entries as they come."""
+    """Takes the pieces of one body. `on_entry` is told of entries as they come; `keep` bytes are kept as they are."""
 
-    def __init__(self, media_type: str = "", coding: str = "", on_entry: OnEntry | None = None) -> None:
+    def __init__(self, media_type: str = "", coding: str = "", on_entry: OnEntry | None = None, keep: int = 0) -> None:
+        self._keep = keep
+        self._raw = bytearray()
         self._media_type = media_type.split(";")[0].strip().lower()
         self._coding = coding.strip().lower()
         self._on_entry = on_entry
@@ -114,6 +129,8 @@ class BodyReader:
         """The next piece, as transferred, seen at time `t`."""
         self._size += len(data)
         self._hash.update(data)
+        if self._size <= self._keep:
+            self._raw += data
         for piece in self._decoded(data):
             self._show(piece, t)
 
@@ -138,6 +155,7 @@ class BodyReader:
             layers=view.progress.layers if isinstance(view, json_text.JsonView) else {},
             guessed=undecided,
             other=view.other() if isinstance(view, multiplexed.OutputView) else None,
+            raw=bytes(self._raw) if 0 < self._size <= self._keep else None,
         )
 
     def _show(self, data: bytes, t: float | None) -> None:
