@@ -266,9 +266,7 @@ class Conversation:
     def _upgraded(self, pending: _Pending, upgraded: Upgraded) -> None:
         pending.exchange.upgrade = upgraded.protocol
         media_type = pending.response.head.value("content-type") if pending.response else None
-        pending.stream = reader_for(
-            upgraded.protocol, media_type or "", self._on_entry(pending, "in"), upgraded.first
-        )
+        pending.stream = reader_for(upgraded.protocol, media_type or "", self._on_entry(pending, "in"), upgraded.first)
         pending.end.clear()
 
     def _opaque(self, pending: _Pending, direction: Direction, opaque: Opaque, t: float) -> None:
