@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
-
-from rich.console import Console
 
 from tracer.engine.lesson import Lesson, Teacher
 from tracer.engine.stories import told
@@ -13,6 +10,7 @@ from tracer.exchanges import Exchange, assemble, in_order
 from tracer.pipeline.lessons import lessons
 from tracer.recording.reader import read
 from tracer.views.lesson import LessonView
+from tracer.views.lines import painted
 from tracer.views.style import UNICODE
 from tracer.words import LANGUAGES, say
 
@@ -34,14 +32,12 @@ def page(name: str) -> str:
     """The page of a lesson, in every language, in Markdown."""
     parts = []
     for language in LANGUAGES:
-        out = io.StringIO()
-        console = Console(file=out, width=WIDTH, _environ={})
-        for piece in LessonView(UNICODE, language).render(lesson_of(name)):
-            console.print(piece, highlight=False, markup=False, soft_wrap=True)
+        shown = LessonView(UNICODE, language).render(lesson_of(name))
+        text = "".join(painted(piece, WIDTH, color=False) for piece in shown)
         option = "" if language == "en" else f" --lang {language}"
         parts.append(
             f"## {say(language, f'lessons.{name}.title')}\n\n{say(language, f'lessons.{name}.intro')}\n\n"
-            f"```\n$ socktrace demo {name}{option}\n{out.getvalue().rstrip()}\n```\n"
+            f"```\n$ socktrace demo {name}{option}\n{text.rstrip()}\n```\n"
         )
     return f"# {name}\n\n" + "\n".join(parts)
 

@@ -6,14 +6,16 @@ import io
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from rich.console import Console, RenderableType
+from rich.console import Console
 from rich.terminal_theme import DIMMED_MONOKAI
+from rich.text import Text
 
 from tracer.engine.stories import told
 from tracer.exchanges import Exchange, assemble, in_order
 from tracer.proof import Proof
 from tracer.recording.reader import read
 from tracer.views import verdict
+from tracer.views.lines import Block, painted
 from tracer.views.style import UNICODE
 from tracer.views.timeline import Timeline
 
@@ -30,18 +32,18 @@ def main() -> None:
     _draw("prove", _verdict("run"))
 
 
-def _draw(name: str, pieces: Iterable[RenderableType]) -> None:
+def _draw(name: str, pieces: Iterable[Block]) -> None:
     console = Console(file=io.StringIO(), record=True, width=WIDTH, force_terminal=True, _environ={})
     for piece in pieces:
-        console.print(piece, highlight=False, markup=False, soft_wrap=True)
+        console.print(Text.from_ansi(painted(piece, WIDTH, color=True)), soft_wrap=True)
     console.save_svg(str(DOCS / f"{name}.svg"), title="socktrace", theme=DIMMED_MONOKAI, unique_id=name)
 
 
-def _timeline(recording: str) -> Iterator[RenderableType]:
+def _timeline(recording: str) -> Iterator[Block]:
     return Timeline().render(in_order(told(assemble(read(str(FIXTURES / f"{recording}.jsonl"))))))
 
 
-def _verdict(lesson: str) -> Iterator[RenderableType]:
+def _verdict(lesson: str) -> Iterator[Block]:
     proof = Proof()
     for item in assemble(proof.watch(read(str(LESSONS / f"{lesson}.jsonl")))):
         if isinstance(item, Exchange):

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import io
 import os
 from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
-from rich.console import Console, RenderableType
 
 from tracer.engine.stories import told
 from tracer.exchanges import assemble, in_order
 from tracer.recording.reader import read
+from tracer.views.lines import Block, painted
 from tracer.views.stories import by_story
 from tracer.views.style import ASCII, UNICODE, Symbols
 from tracer.views.timeline import Timeline
@@ -36,15 +35,9 @@ def timeline(name: str, width: int, verbosity: int, symbols: Symbols = UNICODE, 
     return printed(Timeline(verbosity, symbols).render(items), width, color)
 
 
-def printed(pieces: Iterable[RenderableType], width: int, color: bool = False) -> str:
+def printed(pieces: Iterable[Block], width: int, color: bool = False) -> str:
     """Pieces of a view on a terminal of this width."""
-    out = io.StringIO()
-    console = Console(
-        file=out, width=width, force_terminal=color, color_system="standard" if color else None, _environ={}
-    )
-    for piece in pieces:
-        console.print(piece, highlight=False, markup=False, soft_wrap=True)
-    return out.getvalue()
+    return "".join(painted(piece, width, color=color) for piece in pieces)
 
 
 @pytest.mark.parametrize(("name", "width", "verbosity"), SCREENS)

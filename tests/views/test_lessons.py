@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from rich.text import Text
 
 from docs.make_lessons import lesson_of, page
 from tests.views.test_golden import compare, printed
@@ -14,6 +13,7 @@ from tracer.exchanges import Exchange, assemble
 from tracer.pipeline.lessons import lessons
 from tracer.recording.reader import read
 from tracer.views.lesson import LessonView
+from tracer.views.lines import BLANK, Block, Whole, styled
 from tracer.views.pace import LONGEST, paced, stepped
 from tracer.views.style import ASCII, UNICODE
 from tracer.words import LANGUAGES
@@ -57,5 +57,5 @@ def test_pauses_are_those_of_the_run_divided_by_the_speed() -> None:
 
 def test_a_step_at_a_time_until_somebody_has_enough() -> None:
     answers = iter([True, True, False])
-    pieces = [Text("one"), Text(""), Text("two"), Text("three"), Text("four")]
+    pieces: list[Block] = [Whole(styled("one")), BLANK, *(Whole(styled(word)) for word in ("two", "three", "four"))]
     assert list(stepped(pieces, lambda: next(answers))) == pieces[:4]

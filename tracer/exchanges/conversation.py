@@ -134,9 +134,12 @@ class Conversation:
         self._waiting[event.dir].append((event, start, start))
         for direction in self._waiting:  # an answer may have been seen before its request, in another thread
             self._share_out(direction, touched)
-        yield from self._growth()
-        yield from self._http2_exchanges(numbers)
-        yield from self._finished(event.t)
+        if self._grown:
+            yield from self._growth()
+        if self._called:
+            yield from self._http2_exchanges(numbers)
+        if self._pending and self._pending[0].is_over:
+            yield from self._finished(event.t)
 
     def _http2_exchanges(self, numbers: Iterator[int]) -> Iterator[Exchange]:
         """Calls over HTTP/2 that are not gRPC's are exchanges of their own, within that of the connection."""

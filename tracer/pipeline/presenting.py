@@ -12,12 +12,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import TextIO
 
-    from rich.console import RenderableType
-
     from tracer.engine.lesson import Teacher
     from tracer.events import Event
     from tracer.exchanges import Exchange, Item
     from tracer.proof import Proof
+    from tracer.views.lines import Block
     from tracer.views.screen import Screen
 
 
@@ -28,11 +27,10 @@ def present(events: Iterable[Event], show: Show, stream: TextIO, *, at_once: boo
     """
     from tracer.wire.tls import opened
 
-    events = opened(events)
     proof, teacher = _proof(show), _teacher(show)
     for watcher in (proof, teacher):
         if watcher is not None:
-            events = watcher.watch(events)
+            events = watcher.watch(opened(events))
     items = _items(events, show)
     for watcher in (proof, teacher):
         if watcher is not None:
@@ -121,7 +119,7 @@ def _verdict(proof: Proof, show: Show, screen: Screen) -> bool:
     return all(claim.holds is not False for claim in claims)
 
 
-def _show_all(pieces: Iterable[RenderableType], screen: Screen, show: Show) -> None:
+def _show_all(pieces: Iterable[Block], screen: Screen, show: Show) -> None:
     if show.go_on is not None:
         from tracer.views.pace import stepped
 

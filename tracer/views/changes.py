@@ -5,31 +5,27 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
-from rich.console import RenderableType
-from rich.text import Text
-
 from tracer.engine.compare import Change
 from tracer.engine.names import count
-from tracer.views.style import GOOD, QUIET, WARN, WRONG, Indented, Symbols, visible
+from tracer.views.lines import Block, Indented, Whole, styled
+from tracer.views.style import GOOD, QUIET, WARN, WRONG, Symbols, visible
 
 SIGNS = {"removed": ("-", WRONG), "added": ("+", GOOD), "changed": ("~", WARN)}
 
 
-def render(changes: list[Change], names: tuple[str, str], symbols: Symbols) -> Iterator[RenderableType]:
+def render(changes: list[Change], names: tuple[str, str], symbols: Symbols) -> Iterator[Block]:
     """The changes in the order of the exchanges, signs as in a unified diff."""
     if not changes:
         return
-    yield Text(visible(f"--- {names[0]}"), WRONG)
-    yield Text(visible(f"+++ {names[1]}"), GOOD)
+    yield Whole(styled((visible(f"--- {names[0]}"), WRONG)))
+    yield Whole(styled((visible(f"+++ {names[1]}"), GOOD)))
     for change in changes:
         sign, style = SIGNS[change.kind]
         numbers = "/".join(str(number) for number in (change.before, change.after) if number is not None)
-        yield Indented(
-            Text.assemble((f"{sign} ", style), (visible(change.line), "bold"), (f"  {numbers}", QUIET)), 0, 4
-        )
+        yield Indented(styled((f"{sign} ", style), (visible(change.line), "bold"), (f"  {numbers}", QUIET)), 0, 4)
         for difference in change.differences:
-            yield Indented(Text(symbols.fit(visible(difference))), 4, 2)
-    yield Text(count(len(changes), "difference"), QUIET)
+            yield Indented(styled(symbols.fit(visible(difference))), 4, 2)
+    yield Whole(styled((count(len(changes), "difference"), QUIET)))
 
 
 def as_lines(changes: list[Change]) -> Iterator[str]:

@@ -7,21 +7,19 @@ from collections.abc import Iterator
 from itertools import groupby
 from typing import Any
 
-from rich.console import RenderableType
-from rich.text import Text
-
 from tracer.engine.meaning import Meaning
 from tracer.engine.names import size
 from tracer.exchanges import Call, Exchange, Message
-from tracer.views.style import QUIET, Indented, visible
+from tracer.views.lines import Block, Indented, Whole, styled
+from tracer.views.style import QUIET, visible
 from tracer.wire.bodies import Body
 from tracer.wire.streams import Stream
 
 
-def headers(exchange: Exchange, meaning: Meaning, indent: int, *, bodies: bool) -> Iterator[RenderableType]:
+def headers(exchange: Exchange, meaning: Meaning, indent: int, *, bodies: bool) -> Iterator[Block]:
     """The heads of both messages in curl's style, with their bodies if asked for."""
     if meaning.link:
-        yield Text(" " * indent + meaning.link, QUIET, no_wrap=True, overflow="ignore")  # one piece, to be clicked
+        yield Whole(styled((" " * indent + meaning.link, QUIET)))  # one piece, to be clicked
     if exchange.request is not None:
         head = exchange.request.head
         yield _line(">", f"{head.method} {head.target} HTTP/{head.version}", indent)
@@ -34,7 +32,7 @@ def headers(exchange: Exchange, meaning: Meaning, indent: int, *, bodies: bool) 
         yield from _message(exchange.response, "<", indent, bodies=bodies)
     if bodies and exchange.stream is not None:
         for text in stream_lines(exchange.stream):
-            yield Indented(Text(visible(text)), indent + 2, 2)
+            yield Indented(styled(visible(text)), indent + 2, 2)
 
 
 def stream_lines(stream: Stream) -> Iterator[str]:
@@ -90,7 +88,7 @@ def _value(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def _message(message: Message, sign: str, indent: int, *, bodies: bool) -> Iterator[RenderableType]:
+def _message(message: Message, sign: str, indent: int, *, bodies: bool) -> Iterator[Block]:
     for name, value in message.head.headers:
         yield _header(sign, name, value, indent)
     for name, value in message.trailers:
@@ -99,17 +97,17 @@ def _message(message: Message, sign: str, indent: int, *, bodies: bool) -> Itera
         yield _line("!", oddity, indent)
     if bodies and message.body.kind != "none":
         for text in body_lines(message.body):
-            yield Indented(Text(visible(text)), indent + 2)
+            yield Indented(styled(visible(text)), indent + 2)
     elif message.body.size:
-        yield Indented(Text(f"{sign} {size(message.body.size)} of {message.body.kind}", QUIET), indent)
+        yield Indented(styled((f"{sign} {size(message.body.size)} of {message.body.kind}", QUIET)), indent)
 
 
-def _line(sign: str, text: str, indent: int) -> RenderableType:
-    return Indented(Text.assemble((f"{sign} ", QUIET), visible(text)), indent, 4)
+def _line(sign: str, text: str, indent: int) -> Block:
+    return Indented(styled((f"{sign} ", QUIET), visible(text)), indent, 4)
 
 
-def _header(sign: str, name: str, value: str, indent: int) -> RenderableType:
-    line = Text.assemble((f"{sign} ", QUIET), (visible(name), "cyan"), (": ", QUIET), visible(value))
+def _header(sign: str, name: str, value: str, indent: int) -> Block:
+    line = styled((f"{sign} ", QUIET), (visible(name), "cyan"), (": ", QUIET), visible(value))
     return Indented(line, indent, 4)
 
 
@@ -135,11 +133,11 @@ def body_lines(body: Body) -> Iterator[str]:
         yield f"(the preview ends here; {size(body.size)} in all)"
 
 
-def syscalls(exchange: Exchange, indent: int) -> Iterator[RenderableType]:
+def syscalls(exchange: Exchange, indent: int) -> Iterator[Block]:
     """Every syscall of the exchange in strace's style."""
     for call in exchange.calls:
         time = f"{call.t:.6f} [{call.tid}] "
-        line = Text.assemble((time, QUIET), (call.syscall, "cyan"), f"({call.fd}, {_bytes(call)}) = {call.size}")
+        line = styled((time, QUIET), (call.syscall, "cyan"), f"({call.fd}, {_bytes(call)}) = {call.size}")
         yield Indented(line, indent, 2)
 
 

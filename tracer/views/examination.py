@@ -5,33 +5,31 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
-from rich.console import RenderableType
-from rich.text import Text
-
 from tracer.doctor import Check
-from tracer.views.style import GOOD, QUIET, WRONG, Indented, Symbols, visible
+from tracer.views.lines import BLANK, Block, Indented, styled
+from tracer.views.style import GOOD, QUIET, WRONG, Symbols, visible
 from tracer.words import say
 
 DAEMONS = {"endpoint", "socket", "connect", "listener", "daemon", "client", "agree"}
 
 
-def render(checks: list[Check], symbols: Symbols, language: str) -> Iterator[RenderableType]:
+def render(checks: list[Check], symbols: Symbols, language: str) -> Iterator[Block]:
     """The checks in two groups, and what they come to."""
     for title, wanted in (("doctor.title", False), ("doctor.daemon_title", True)):
-        yield Indented(Text(say(language, title), "bold underline"), 1)
+        yield Indented(styled((say(language, title), "bold underline")), 1)
         for check in checks:
             if (check.id in DAEMONS) is wanted:
                 yield _line(check, symbols, language)
-        yield Text("")
+        yield BLANK
     ill = sum(check.well is False for check in checks)
     verdict = say(language, "doctor.ill", count=ill) if ill else say(language, "doctor.well")
-    yield Indented(Text(verdict, WRONG if ill else GOOD), 1)
+    yield Indented(styled((verdict, WRONG if ill else GOOD)), 1)
 
 
-def _line(check: Check, symbols: Symbols, language: str) -> RenderableType:
+def _line(check: Check, symbols: Symbols, language: str) -> Block:
     marks = {True: (symbols.check, GOOD), False: (symbols.cross, WRONG), None: (symbols.dot, QUIET)}
     mark, style = marks[check.well]
-    return Indented(Text.assemble((f"{mark} ", style), symbols.fit(visible(words(check, language)))), 1, 2)
+    return Indented(styled((f"{mark} ", style), symbols.fit(visible(words(check, language)))), 1, 2)
 
 
 def words(check: Check, language: str) -> str:

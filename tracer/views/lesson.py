@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rich.console import RenderableType
-from rich.text import Text
-
 from tracer.engine.json_diff import shown
 from tracer.engine.lesson import CommandTold, FlagTold, Lesson, Step
 from tracer.engine.names import shorten_ids
-from tracer.views.style import METHOD, PARTY, QUIET, TARGET, WRONG, Indented, Symbols, status_style, visible
+from tracer.views.lines import BLANK, Block, Indented, Line, styled
+from tracer.views.style import METHOD, PARTY, QUIET, TARGET, WRONG, Symbols, status_style, visible
 from tracer.words import Said, say
 
 MOST_VALUE = 60
@@ -24,11 +22,11 @@ class LessonView:
         self._symbols = symbols
         self._language = language
 
-    def render(self, lesson: Lesson) -> Iterator[RenderableType]:
+    def render(self, lesson: Lesson) -> Iterator[Block]:
         """The parts that the run has, one after the other."""
         if not lesson.steps and not lesson.why:
-            yield Text("")
-            yield self._line(Text(self._say("lesson.nothing")), 1)
+            yield BLANK
+            yield self._line(styled(self._say("lesson.nothing")), 1)
             return
         for command in lesson.commands:
             yield from self._command(command)
@@ -47,28 +45,28 @@ class LessonView:
         if lesson.same:
             yield from self._title("lesson.same")
             for same in lesson.same:
-                yield self._line(Text.assemble((f"{same.number:>3}  ", QUIET), visible(same.command)), 0, 7)
+                yield self._line(styled((f"{same.number:>3}  ", QUIET), visible(same.command)), 0, 7)
         if lesson.why:
             yield from self._title("lesson.why")
             for number, why in lesson.why:
                 words = self._symbols.fit(visible(self._said(why)))
                 yield self._line(
-                    Text.assemble((f"{number or '':>3}  ", QUIET), (f"{self._symbols.cross} ", WRONG), words), 0, 7
+                    styled((f"{number or '':>3}  ", QUIET), (f"{self._symbols.cross} ", WRONG), words), 0, 7
                 )
 
-    def _command(self, command: CommandTold) -> Iterator[RenderableType]:
+    def _command(self, command: CommandTold) -> Iterator[Block]:
         yield from self._title("lesson.command_line")
         name = f"{command.program} {command.command}"
-        yield self._line(Text.assemble((visible(name), PARTY), "  ", self._said(command.said)), 2, 4)
+        yield self._line(styled((visible(name), PARTY), "  ", self._said(command.said)), 2, 4)
         for word in command.words:
             yield self._word(word)
 
-    def _word(self, word: FlagTold) -> RenderableType:
-        line = Text.assemble((visible(word.text), "bold"))
+    def _word(self, word: FlagTold) -> Block:
+        line = styled((visible(word.text), "bold"))
         where = self._where(word)
         if where:
-            line.append(self._symbols.fit(f" → {visible(where)}"), TARGET)
-        line.append(f"  {self._symbols.fit(self._said(word.said))}", QUIET if not word.place else "")
+            line += styled((self._symbols.fit(f" → {visible(where)}"), TARGET))
+        line += styled((f"  {self._symbols.fit(self._said(word.said))}", QUIET if not word.place else ""))
         return self._line(line, 2, 4)
 
     def _where(self, word: FlagTold) -> str:
@@ -77,35 +75,35 @@ class LessonView:
         value = shown(word.sent, MOST_VALUE)
         return self._say("lesson.sent_as", place=word.place, value=value, number=word.number)
 
-    def _step(self, step: Step) -> Iterator[RenderableType]:
+    def _step(self, step: Step) -> Iterator[Block]:
         target = self._symbols.fit(shorten_ids(visible(step.target.split("?")[0])))
         status = str(step.status) if step.status is not None else self._say("lesson.no_answer")
         style = status_style(step.status) if step.status is not None else WRONG
-        head = Text.assemble(
+        head = styled(
             (f"{step.number:>3}  ", QUIET), (step.method, METHOD), " ", (target, TARGET), "  ", (status, style)
         )
         sentence = self._sentence(step)
         if sentence:
-            head.append(f"  {sentence}")
+            head += styled(f"  {sentence}")
         yield self._line(head, 0, 5)
         for symbol, text in ((self._symbols.sent, step.asked), (self._symbols.received, step.answered)):
             if text and self._language == "en":  # summaries are in English only
-                yield self._line(Text(f"{symbol} {self._symbols.fit(visible(text))}", QUIET), 5, 2)
+                yield self._line(styled((f"{symbol} {self._symbols.fit(visible(text))}", QUIET)), 5, 2)
 
     def _sentence(self, step: Step) -> str | None:
         if step.operation is None or self._language == "en":
             return step.sentence
         return self._say(f"operation.{step.operation}")
 
-    def _title(self, key: str) -> Iterator[RenderableType]:
-        yield Text("")
-        yield self._line(Text(self._say(key), "bold underline"), 1)
+    def _title(self, key: str) -> Iterator[Block]:
+        yield BLANK
+        yield self._line(styled((self._say(key), "bold underline")), 1)
 
-    def _bullet(self, said: Said, label: str = "") -> RenderableType:
-        line = Text(f"{self._symbols.dot} ")
+    def _bullet(self, said: Said, label: str = "") -> Block:
+        line = styled(f"{self._symbols.dot} ")
         if label:
-            line.append(f"{label}: ", "bold")
-        line.append(self._symbols.fit(visible(self._said(said))))
+            line += styled((f"{label}: ", "bold"))
+        line += styled(self._symbols.fit(visible(self._said(said))))
         return self._line(line, 2, 2)
 
     def _said(self, said: Said) -> str:
@@ -114,5 +112,5 @@ class LessonView:
     def _say(self, key: str, **values: object) -> str:
         return say(self._language, key, **values)
 
-    def _line(self, text: Text, indent: int, hanging: int = 0) -> RenderableType:
+    def _line(self, text: Line, indent: int, hanging: int = 0) -> Block:
         return Indented(text, indent, hanging)

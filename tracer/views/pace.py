@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
-from rich.console import RenderableType
-from rich.text import Text
-
 from tracer.exchanges import Exchange, Growth, Item
+from tracer.views.lines import BLANK, Block
 
 LONGEST = 2.0
 """Seconds: a longer pause of the run is shortened to this."""
@@ -34,10 +32,9 @@ def _time(item: Item) -> float | None:
     return found
 
 
-def stepped(pieces: Iterable[RenderableType], go_on: Callable[[], bool]) -> Iterator[RenderableType]:
+def stepped(pieces: Iterable[Block], go_on: Callable[[], bool]) -> Iterator[Block]:
     """The pieces, with a question after each that is not empty; the answer no ends it."""
     for piece in pieces:
         yield piece
-        is_blank = isinstance(piece, Text) and not piece.plain.strip()
-        if not is_blank and not go_on():
+        if piece is not BLANK and not go_on():
             return

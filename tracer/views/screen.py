@@ -1,4 +1,4 @@
-"""The output of the terminal views: a rich console of the right width and colour, at once or held until the end.
+"""The output of the terminal views: blocks as rows of the right width and colour, at once or held until the end.
 
 Unless `at_once`, everything is rendered into a spool, which moves to disk when it grows, and comes out in one piece
 when the command has ended: the timeline must never get into the middle of the command's own output.
@@ -11,8 +11,7 @@ import shutil
 import tempfile
 from typing import IO, Literal, TextIO, cast
 
-from rich.console import Console, RenderableType
-
+from tracer.views.lines import Block, painted
 from tracer.views.style import Symbols, symbols_for
 
 Color = Literal["auto", "always", "never"]
@@ -20,33 +19,37 @@ Color = Literal["auto", "always", "never"]
 PIPE_WIDTH = 100
 """Columns where there is no terminal to ask and COLUMNS is not set."""
 
-HEIGHT = 25
-
 SPOOL_IN_MEMORY = 8 << 20
 
 
 class Screen:
-    """Where a view's pieces go: stdout, stderr, or a file."""
+    """Where a view's blocks go: stdout, stderr, or a file. With `prompt` what comes is brought out immediately."""
 
-    def __init__(self, target: TextIO, color: Color, *, at_once: bool) -> None:
+    def __init__(self, target: TextIO, color: Color, *, at_once: bool, prompt: bool = True) -> None:
         self._target = target
         self._spool: IO[str] | None = None
         if not at_once:
             spool = tempfile.SpooledTemporaryFile(SPOOL_IN_MEMORY, "w+", encoding="utf-8", newline="")
             self._spool = cast("IO[str]", spool)
-        self._console = _console(self._spool or self._target, self._target, color)
+        self._file = self._spool or target
+        terminal = target.isatty()
+        self._flushes = at_once and (prompt or terminal)
+        self._color = color == "always" or (color == "auto" and _wants_color(terminal))
+        self._width = _width(target if terminal else None)
         self.symbols: Symbols = symbols_for(self._target.encoding or "utf-8")
 
-    def show(self, piece: RenderableType) -> None:
-        """Print a renderable."""
-        self._console.print(piece, highlight=False, markup=False, emoji=False, soft_wrap=True)
+    def show(self, piece: Block) -> None:
+        """Print the rows of a block."""
+        self._write(painted(piece, self._width, color=self._color))
 
     def write_line(self, line: str) -> None:
         """Print a line as it is, however long."""
-        file = self._spool or self._target
-        file.write(line + "\n")
-        if self._spool is None:
-            file.flush()
+        self._write(line + "\n")
+
+    def _write(self, text: str) -> None:
+        self._file.write(text)
+        if self._flushes:
+            self._file.flush()
 
     def close(self) -> None:
         """Bring out what was held back. Raises OSError if it can't be written."""
@@ -55,28 +58,6 @@ class Screen:
             shutil.copyfileobj(self._spool, self._target)
             self._spool.close()
         self._target.flush()
-
-
-class _Console(Console):
-    """A console that leaves it to its caller what becomes of a reader that goes away."""
-
-    def on_broken_pipe(self) -> None:
-        raise
-
-
-def _console(file: IO[str], target: TextIO, color: Color) -> Console:
-    terminal = target.isatty()
-    wanted = color == "always" or (color == "auto" and _wants_color(terminal))
-    return _Console(
-        file=file,
-        width=_width(target if terminal else None),
-        height=HEIGHT,  # else rich asks the terminal for it at every print
-        force_terminal=wanted,
-        color_system="standard" if wanted else None,
-        no_color=not wanted,
-        legacy_windows=False,
-        soft_wrap=False,
-    )
 
 
 def _wants_color(terminal: bool) -> bool:

@@ -1,6 +1,6 @@
 """The annotated timeline: who talked to whom, then each exchange with what it means.
 
-A generator from items to renderables: it knows neither the output nor its width, and prints nothing.
+A generator from items to blocks: it knows neither the output nor its width, and prints nothing.
 """
 
 from __future__ import annotations
@@ -10,8 +10,6 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from msgspec import Struct
-from rich.console import Group, RenderableType
-from rich.text import Text
 
 from tracer.engine import generic, grpc, tls
 from tracer.engine.diagnosis import in_words
@@ -21,6 +19,7 @@ from tracer.engine.progress import GROWING, entry_in_words
 from tracer.events import Connect, End, Header, Note, Peer
 from tracer.exchanges import Call, Exchange, Growth, Item, Party
 from tracer.views import details
+from tracer.views.lines import BLANK, Block, Group, Indented, Line, Spread, joined, styled
 from tracer.views.stories import Chapter
 from tracer.views.style import (
     METHOD,
@@ -31,10 +30,7 @@ from tracer.views.style import (
     WARN,
     WORDS,
     WRONG,
-    Indented,
-    Spread,
     Symbols,
-    joined,
     status_style,
     visible,
 )
@@ -116,7 +112,7 @@ class Timeline(Struct):
     compact: bool = False
     language: str = "en"
 
-    def render(self, items: Iterable[Item | Chapter]) -> Iterator[RenderableType]:
+    def render(self, items: Iterable[Item | Chapter]) -> Iterator[Block]:
         """The timeline of a run, piece by piece."""
         introduced = _Introduced()
         growing = _Growing()
@@ -126,14 +122,14 @@ class Timeline(Struct):
             if isinstance(item, Header):
                 yield from self._title(item)
             elif isinstance(item, Note):
-                yield Indented(Text(f"{self.symbols.note} {visible(item.message)}", WARN), 1, 2)
+                yield Indented(styled((f"{self.symbols.note} {visible(item.message)}", WARN)), 1, 2)
             elif isinstance(item, Exchange):
                 shown += 1
                 growing.over(item)
                 if introduced.is_new(item.party):
                     yield from self._introduce(item.party, introduced)
                 pieces = self._one_line(item) if self.compact else self._exchange(item, advised)
-                yield Group(*pieces)  # printed in one go
+                yield Group(pieces)  # printed in one go
             elif isinstance(item, Growth):
                 yield from self._growth(item, introduced, growing)
             elif isinstance(item, Chapter):
@@ -141,37 +137,36 @@ class Timeline(Struct):
             elif isinstance(item, End):
                 yield from self._summary(item, shown, introduced)
 
-    def _title(self, header: Header) -> Iterator[RenderableType]:
-        yield Text("")
+    def _title(self, header: Header) -> Iterator[Block]:
+        yield BLANK
         command = visible(" ".join(_quoted(word) for word in header.argv))
-        yield Indented(Text.assemble(("socktrace ", QUIET), (command or "?", "bold")), 1, 10)
+        yield Indented(styled(("socktrace ", QUIET), (command or "?", "bold")), 1, 10)
 
     # Connections
 
-    def _introduce(self, party: Party, introduced: _Introduced) -> Iterator[RenderableType]:
+    def _introduce(self, party: Party, introduced: _Introduced) -> Iterator[Block]:
         connect = party.connect
         again = introduced.has_same_ends(party)
         if again and (self.compact or connect.error is not None):
             return
-        yield Text("")
+        yield BLANK
         if again:
             words = f"connection {party.number}: {self._connect_call(connect)}, same two processes"
-            yield Indented(Text(words, QUIET), 1, 4)
+            yield Indented(styled((words, QUIET)), 1, 4)
             return
-        parts = Text.assemble(
+        parts: Line = (
             (f"{visible(party.program)}", PARTY),
             (f" pid {connect.pid}", QUIET),
-            f" {self.symbols.arrow} ",
+            (f" {self.symbols.arrow} ", ""),
             (visible(connect.address), TARGET),
         )
         if connect.error is None:
-            parts.append(f" {self.symbols.arrow} ")
-            parts.append_text(_peer(connect.peer, connect))
+            parts = (*parts, (f" {self.symbols.arrow} ", ""), *_peer(connect.peer, connect))
         yield Indented(parts, 1, 4)
-        yield Indented(Text(f"connection {party.number}: {self._connect_call(connect)}", QUIET), 1, 4)
+        yield Indented(styled((f"connection {party.number}: {self._connect_call(connect)}", QUIET)), 1, 4)
         if party.tls is not None:
             opened = "" if party.tls.problem else "; opened with the client's own secrets"
-            yield Indented(Text(f"{visible(tls.in_words(party.tls))}{opened}", QUIET), 1, 4)
+            yield Indented(styled((f"{visible(tls.in_words(party.tls))}{opened}", QUIET)), 1, 4)
 
     def _connect_call(self, connect: Connect) -> str:
         thread = "" if connect.tid == connect.pid else f" in thread {connect.tid}"
@@ -181,13 +176,13 @@ class Timeline(Struct):
 
     # Exchanges
 
-    def _exchange(self, exchange: Exchange, advised: set[str]) -> Iterator[RenderableType]:
+    def _exchange(self, exchange: Exchange, advised: set[str]) -> Iterator[Block]:
         meaning = meaning_of(exchange)
-        yield Text("")
+        yield BLANK
         yield Spread(self._request_lines(exchange), self._status(exchange), self.symbols.ellipsis)
         yield from self._annotation(exchange, meaning)
         if meaning.agreed:
-            yield Indented(Text(meaning.agreed, WORDS), INDENT)
+            yield Indented(styled((meaning.agreed, WORDS)), INDENT)
         for label, text in (("sent", meaning.asked), ("received", meaning.answered)):
             if text:
                 yield self._said(label, text, exchange)
@@ -203,7 +198,7 @@ class Timeline(Struct):
         else:
             yield from self._calls(exchange, meaning)
 
-    def _one_line(self, exchange: Exchange) -> Iterator[RenderableType]:
+    def _one_line(self, exchange: Exchange) -> Iterator[Block]:
         """For long-running clients: the request, what was answered, the status and the time."""
         meaning = meaning_of(exchange)
         told = exchange.failure or meaning.answered
@@ -213,74 +208,72 @@ class Timeline(Struct):
                 f"  {self.symbols.received} {self.symbols.fit(visible(told))}",
                 WRONG if exchange.failure else QUIET,
             )
-            lines = [*(Text.assemble(line, said) for line in lines), *lines]
+            lines = [*((*line, said) for line in lines), *lines]
         yield Spread(lines, self._status(exchange), self.symbols.ellipsis)
 
-    def _request_lines(self, exchange: Exchange) -> list[Text]:
+    def _request_lines(self, exchange: Exchange) -> list[Line]:
         """The request line, and for narrow terminals the same without its query."""
-        number = Text(f"{exchange.number:>3}  ", QUIET)
+        number = f"{exchange.number:>3}  ", QUIET
         if exchange.request is None:
             unread = "TLS" if exchange.party.tls else "bytes"
             what = "connect" if exchange.party.connect.error else exchange.upgrade or unread
-            return [Text.assemble(number, (what, METHOD), " ", (visible(exchange.party.connect.address), TARGET))]
+            return [styled(number, (what, METHOD), " ", (visible(exchange.party.connect.address), TARGET))]
         head = exchange.request.head
         target = visible(head.target) if self.verbosity else self.symbols.fit(shorten_ids(visible(head.target)))
         path, mark, _ = target.partition("?")
         forms = [target, path + mark + self.symbols.ellipsis] if mark else [target]
-        return [Text.assemble(number, (head.method, METHOD), " ", (form, TARGET)) for form in forms]
+        return [styled(number, (head.method, METHOD), " ", (form, TARGET)) for form in forms]
 
-    def _status(self, exchange: Exchange) -> Text:
-        parts = []
+    def _status(self, exchange: Exchange) -> Line:
+        parts: list[Line] = []
         if exchange.response is not None:
             head = exchange.response.head
-            parts.append(Text(visible(f"{head.status} {head.reason}".strip()), status_style(head.status)))
+            parts.append(styled((visible(f"{head.status} {head.reason}".strip()), status_style(head.status))))
         elif exchange.failure:
             error = exchange.party.connect.error
-            parts.append(Text(error or "no response", WRONG))
+            parts.append(styled((error or "no response", WRONG)))
         total = exchange.timing.total
         if total is not None and exchange.request is not None:
-            parts.append(Text(f"{duration(total):>7}", QUIET))
+            parts.append(styled((f"{duration(total):>7}", QUIET)))
         return joined(parts, "  ")
 
-    def _annotation(self, exchange: Exchange, meaning: Meaning) -> Iterator[RenderableType]:
+    def _annotation(self, exchange: Exchange, meaning: Meaning) -> Iterator[Block]:
         if meaning.sentence:
-            yield Indented(Text(meaning.sentence, WORDS), INDENT)
+            yield Indented(styled((meaning.sentence, WORDS)), INDENT)
         elif meaning.api:
             said = generic.sentence(exchange)
-            yield from [Indented(Text(said, WORDS), INDENT)] if said else []
+            yield from [Indented(styled((said, WORDS)), INDENT)] if said else []
 
-    def _said(self, direction: str, text: str, exchange: Exchange) -> RenderableType:
+    def _said(self, direction: str, text: str, exchange: Exchange) -> Block:
         symbol = self.symbols.sent if direction == "sent" else self.symbols.received
         wrong = direction == "received" and exchange.response is not None and exchange.response.head.status >= 400
-        return Indented(
-            Text.assemble(f"{symbol} ", (self.symbols.fit(visible(text)), WRONG if wrong else "bold")), INDENT, 2
-        )
+        return Indented(styled(f"{symbol} ", (self.symbols.fit(visible(text)), WRONG if wrong else "bold")), INDENT, 2)
 
-    def _grpc_calls(self, exchange: Exchange) -> Iterator[RenderableType]:
+    def _grpc_calls(self, exchange: Exchange) -> Iterator[Block]:
         if exchange.stream is None:
             return
         calls, all_calls = exchange.stream.calls, exchange.stream.count
         most = len(calls) if self.verbosity else MOST_CALLS
         for call in calls[:most]:
             text = f"{self.symbols.dot} {visible(grpc.in_words(call))}"
-            yield Indented(Text(self.symbols.fit(text)), INDENT, 2)
+            yield Indented(styled(self.symbols.fit(text)), INDENT, 2)
         if all_calls > most:
             hint = "" if self.verbosity else ": -v shows them"
-            yield Indented(Text(f"{self.symbols.dot} {all_calls - most} more calls{hint}", QUIET), INDENT)
+            yield Indented(styled((f"{self.symbols.dot} {all_calls - most} more calls{hint}", QUIET)), INDENT)
 
-    def _failure(self, exchange: Exchange) -> Iterator[RenderableType]:
+    def _failure(self, exchange: Exchange) -> Iterator[Block]:
         error = exchange.party.connect.error
         text = f"{in_words(error)} ({error})" if error else exchange.failure or ""
-        yield Indented(Text(f"{self.symbols.cross} {visible(text)}", WRONG), INDENT, 2)
+        yield Indented(styled((f"{self.symbols.cross} {visible(text)}", WRONG)), INDENT, 2)
 
-    def _advice(self, advice: Said, advised: set[str]) -> Iterator[RenderableType]:
+    def _advice(self, advice: Said, advised: set[str]) -> Iterator[Block]:
         """What to do about a failure, once for each."""
         text = say(self.language, advice.key, **advice.values)
         if text not in advised:
             advised.add(text)
-            yield Indented(Text(self.symbols.fit(visible(text))), INDENT + 2)
+            yield Indented(styled(self.symbols.fit(visible(text))), INDENT + 2)
 
-    def _calls(self, exchange: Exchange, meaning: Meaning) -> Iterator[RenderableType]:
+    def _calls(self, exchange: Exchange, meaning: Meaning) -> Iterator[Block]:
         calls = exchange.calls
         if not calls:
             return
@@ -292,11 +285,11 @@ class Timeline(Struct):
         if wait is not None:
             parts.append(f"first byte after {duration(wait)}")
         parts = [*(visible(text) for text in meaning.context), *parts]
-        yield Indented(Text(self.symbols.fit(f" {self.symbols.dot} ".join(parts)), QUIET), INDENT)
+        yield Indented(styled((self.symbols.fit(f" {self.symbols.dot} ".join(parts)), QUIET)), INDENT)
 
     # What is still going on
 
-    def _growth(self, growth: Growth, introduced: _Introduced, growing: _Growing) -> Iterator[RenderableType]:
+    def _growth(self, growth: Growth, introduced: _Introduced, growing: _Growing) -> Iterator[Block]:
         """A line for each entry of an answer that grows; the first comes with the request's own line."""
         exchange = growth.exchange
         operation = meaning_of(exchange).operation
@@ -310,18 +303,18 @@ class Timeline(Struct):
                 yield from self._introduce(exchange.party, introduced)
             yield Spread(self._request_lines(exchange), self._status(exchange), self.symbols.ellipsis)
         symbol = self.symbols.sent if growth.is_input else self.symbols.received
-        number = Text(f"{exchange.number:>3}  ", QUIET)
+        number = f"{exchange.number:>3}  ", QUIET
         for line in visible(words).splitlines():
-            yield Indented(Text.assemble(number, (f"{symbol} ", QUIET), self.symbols.fit(line)), 0, 7)
+            yield Indented(styled(number, (f"{symbol} ", QUIET), self.symbols.fit(line)), 0, 7)
 
-    def _chapter(self, chapter: Chapter) -> Iterator[RenderableType]:
-        yield Text("")
-        yield Indented(Text(visible(chapter.title), "bold underline"), 1)
+    def _chapter(self, chapter: Chapter) -> Iterator[Block]:
+        yield BLANK
+        yield Indented(styled((visible(chapter.title), "bold underline")), 1)
 
     # The end
 
-    def _summary(self, end: End, exchanges: int, introduced: _Introduced) -> Iterator[RenderableType]:
-        yield Text("")
+    def _summary(self, end: End, exchanges: int, introduced: _Introduced) -> Iterator[Block]:
+        yield BLANK
         if end.signal is not None:
             ended = f"killed by {_signal_name(end.signal)}"
         else:
@@ -335,7 +328,7 @@ class Timeline(Struct):
         ]
         if end.lost:
             parts.append(f"{end.lost:,} bytes could not be read")
-        yield Indented(Text(f" {self.symbols.dot} ".join(parts), "bold"), 1)
+        yield Indented(styled((f" {self.symbols.dot} ".join(parts), "bold")), 1)
 
 
 def _quoted(word: str) -> str:
@@ -344,15 +337,15 @@ def _quoted(word: str) -> str:
     return shlex.quote(word)
 
 
-def _peer(peer: Peer | None, connect: Connect) -> Text:
+def _peer(peer: Peer | None, connect: Connect) -> Line:
     if peer is None:
-        return Text("unknown process" if connect.family == "unix" else "the daemon", QUIET)
+        return styled(("unknown process" if connect.family == "unix" else "the daemon", QUIET))
     name = peer.comm or (peer.exe or "").rsplit("/", 1)[-1] or "process"
     if peer.how == "helper":
-        return Text.assemble(("carried by ", QUIET), (visible(name), PARTY), (f" pid {peer.pid}", QUIET))
+        return styled(("carried by ", QUIET), (visible(name), PARTY), (f" pid {peer.pid}", QUIET))
     user = "root" if peer.uid == 0 else f"uid {peer.uid}" if peer.uid is not None else ""
     facts = ", ".join(part for part in (f"pid {peer.pid}", user) if part)
-    return Text.assemble((visible(name), PARTY), (f" {facts}", QUIET))
+    return styled((visible(name), PARTY), (f" {facts}", QUIET))
 
 
 def _call(call: Call) -> str:

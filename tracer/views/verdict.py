@@ -6,29 +6,27 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from rich.console import RenderableType
-from rich.text import Text
-
 from tracer.proof import Claim
-from tracer.views.style import GOOD, QUIET, WARN, WRONG, Indented, Symbols, visible
+from tracer.views.lines import BLANK, Block, Indented, styled
+from tracer.views.style import GOOD, QUIET, WARN, WRONG, Symbols, visible
 from tracer.words import Said, say
 
 
-def render(claims: list[Claim], symbols: Symbols, language: str) -> Iterator[RenderableType]:
+def render(claims: list[Claim], symbols: Symbols, language: str) -> Iterator[Block]:
     """The claims, one after the other, and what they come to."""
-    yield Text("")
-    yield Indented(Text(say(language, "proof.title"), "bold underline"), 1)
+    yield BLANK
+    yield Indented(styled((say(language, "proof.title"), "bold underline")), 1)
     for claim in claims:
         mark, style = {True: (symbols.check, GOOD), False: (symbols.cross, WRONG), None: (symbols.dot, WARN)}[
             claim.holds
         ]
-        yield Indented(Text.assemble((f"{mark} ", style), (_words(claim.statement, symbols, language), "bold")), 1, 2)
+        yield Indented(styled((f"{mark} ", style), (_words(claim.statement, symbols, language), "bold")), 1, 2)
         for said in claim.evidence:
-            yield Indented(Text(f"{symbols.dot} {_words(said, symbols, language)}", QUIET), 3, 2)
+            yield Indented(styled((f"{symbols.dot} {_words(said, symbols, language)}", QUIET)), 3, 2)
     failed = sum(claim.holds is False for claim in claims)
     key = "proof.some_fail" if failed else "proof.all_hold"
     verdict = say(language, key, count=failed, all=len(claims))
-    yield Indented(Text(symbols.fit(verdict), WRONG if failed else GOOD), 1)
+    yield Indented(styled((symbols.fit(verdict), WRONG if failed else GOOD)), 1)
 
 
 def _words(said: Said, symbols: Symbols, language: str) -> str:

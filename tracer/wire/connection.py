@@ -116,15 +116,16 @@ class HttpConnection:
         return (self._requests if direction == "out" else self._responses).offset
 
     def _advance(self) -> Iterator[Step]:
-        progress = True
-        while progress:
-            progress = False
-            for step in self._read_requests():
-                progress = True
+        """What each side makes readable of the other, in turn, until neither goes on."""
+        sides = self._read_requests, self._read_responses
+        idle = 0
+        turn = 0
+        while idle < len(sides):
+            idle += 1
+            for step in sides[turn % 2]():
+                idle = 0
                 yield step
-            for step in self._read_responses():
-                progress = True
-                yield step
+            turn += 1
 
     def _read_requests(self) -> Iterator[Step]:
         reader = self._requests

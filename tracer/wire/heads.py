@@ -7,9 +7,11 @@ what is accepted (bare LF, folded headers, any octet in a value), exact in what 
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Literal, TypeAlias
 
 from msgspec import Struct
+from msgspec.structs import force_setattr
 
 Headers: TypeAlias = list[tuple[str, str]]
 """In wire order, values decoded as latin-1 (obs-text survives, RFC 9110 section 5.5)."""
@@ -27,17 +29,29 @@ class Head(Struct, frozen=True):
     status: int = 0
     reason: str = ""
     oddities: tuple[str, ...] = ()
+    names: dict[str, list[str]] = {}
+    """The values of each header by its lower-case name: heads are asked for them often."""
+
+    def __post_init__(self) -> None:
+        if self.headers and not self.names:
+            names: dict[str, list[str]] = {}
+            for name, value in self.headers:
+                names.setdefault(name.lower(), []).append(value)
+            force_setattr(self, "names", names)
 
     def values(self, name: str) -> list[str]:
         """All values of a header, by its lower-case name."""
-        return [value for key, value in self.headers if key.lower() == name]
+        return self.names.get(name) or []
 
     def value(self, name: str) -> str | None:
         """The first value of a header, by its lower-case name."""
-        return next((value for key, value in self.headers if key.lower() == name), None)
+        values = self.names.get(name)
+        return values[0] if values else None
 
     def tokens(self, name: str) -> list[str]:
         """The comma-separated tokens of a header in lower case (`Connection: keep-alive, Upgrade`)."""
+        if name not in self.names:
+            return []
         return [token.strip().lower() for value in self.values(name) for token in value.split(",") if token.strip()]
 
 
@@ -89,8 +103,22 @@ def _framing(head: Head, otherwise: Framing) -> Framing:
     return Framing("length", int(text))
 
 
+_REMEMBERED = 4096
+"""Bytes: longer heads are not kept in memory for another time."""
+
+
 def parse_head(role: str, raw: bytes, at: int = 0) -> Head | str:
     """A complete head from its bytes, or a sentence that says what is wrong with it."""
+    head = _parsed_before(role, raw) if len(raw) <= _REMEMBERED else _parsed(role, raw)
+    if not at or isinstance(head, str):
+        return head
+    return Head(
+        at, raw, head.version, head.headers, head.method, head.target, head.status, head.reason, head.oddities,
+        head.names,
+    )  # fmt: skip
+
+
+def _parsed(role: str, raw: bytes) -> Head | str:
     lines = raw.decode("latin-1").replace("\r\n", "\n").split("\n")
     oddities: list[str] = []
     if b"\n" in raw.replace(b"\r\n", b""):
@@ -98,30 +126,36 @@ def parse_head(role: str, raw: bytes, at: int = 0) -> Head | str:
     headers = parse_headers(lines[1:], oddities)
     if isinstance(headers, str):
         return headers
-    names = {name.lower() for name, _ in headers}
-    if {"content-length", "transfer-encoding"} <= names:
+    head = Head(0, raw, "", headers)
+    if "content-length" in head.names and "transfer-encoding" in head.names:
         oddities.append("Content-Length and Transfer-Encoding are both there: the first does not count")
     parse = _request_line if role == "request" else _status_line
-    return parse(lines[0], Head(at, raw, "", headers, oddities=tuple(oddities)))
+    return parse(lines[0], head, tuple(oddities))
 
 
-def _request_line(line: str, head: Head) -> Head | str:
+_parsed_before = lru_cache(1024)(_parsed)
+"""A client that polls says the same again and again."""
+
+
+def _request_line(line: str, head: Head, oddities: tuple[str, ...]) -> Head | str:
     parts = line.split(" ")
     if len(parts) < 3:
         return f"the request line {shown(line)} does not have three parts"
     method, target, version = parts[0], " ".join(parts[1:-1]), _VERSION.fullmatch(parts[-1])
     if version is None or not _TOKEN.fullmatch(method):
         return f"the request line {shown(line)} is not METHOD TARGET HTTP/1.x"
-    return Head(head.at, head.raw, version[1], head.headers, method=method, target=target, oddities=head.oddities)
+    return Head(0, head.raw, version[1], head.headers, method, target, oddities=oddities, names=head.names)
 
 
-def _status_line(line: str, head: Head) -> Head | str:
+def _status_line(line: str, head: Head, oddities: tuple[str, ...]) -> Head | str:
     version, _, rest = line.partition(" ")
     code, _, reason = rest.partition(" ")
     found = _VERSION.fullmatch(version)
     if found is None or not re.fullmatch(r"[1-9]\d\d", code):
         return f"the status line {shown(line)} is not HTTP/1.x CODE REASON"
-    return Head(head.at, head.raw, found[1], head.headers, status=int(code), reason=reason, oddities=head.oddities)
+    return Head(
+        0, head.raw, found[1], head.headers, status=int(code), reason=reason, oddities=oddities, names=head.names
+    )
 
 
 def parse_headers(lines: list[str], oddities: list[str]) -> Headers | str:

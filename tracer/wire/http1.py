@@ -157,7 +157,9 @@ _BLANK_LINE = re.compile(rb"\n\r?\n")
 
 def _read_head(reader: Reader) -> WireEvent | None:
     buffer = reader._buffer
-    if buffer.startswith((b"\r", b"\n")):  # RFC 9112 section 2.2: ignore empty lines before a message
+    if not buffer:
+        return None
+    if buffer[0] in b"\r\n":  # RFC 9112 section 2.2: ignore empty lines before a message
         reader._take(len(buffer) - len(buffer.lstrip(b"\r\n")))
     if not buffer:
         return None
