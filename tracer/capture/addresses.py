@@ -76,6 +76,8 @@ class Follow:
 
     def add(self, address: str) -> None:
         """Follow one more path, glob, `@name` or `host:port`."""
+        if address in self._patterns:
+            return
         self._patterns.add(address)
         if address.startswith("/"):
             self._real.add(os.path.realpath(address))

@@ -8,7 +8,8 @@ since the thread is resumed right after.
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 
 from tracer.capture import helpers, memory, peer, processes, transfers
 from tracer.capture.addresses import SOCKETPAIR, Address, Follow, parse
@@ -37,7 +38,7 @@ class Follower:
         self,
         follow: Follow,
         now: Callable[[], float],
-        endpoints_of: Callable[[list[str], dict[str, str]], Iterable[str]],
+        endpoints_of: Callable[[list[str], Mapping[str, str]], Iterable[str]],
         *,
         thorough: bool = False,
     ) -> None:
@@ -49,6 +50,7 @@ class Follower:
         """Addresses of connections that were not followed, in order, each once."""
         self.connected = False
         """A followed address was connected to, or at least tried."""
+        self._later: list[Callable[[], None]] = []
         self._follow = follow
         self._now = now
         self._endpoints_of = endpoints_of
@@ -109,23 +111,26 @@ class Follower:
         """The process of `thread` runs a new program, with descriptors marked close-on-exec gone."""
         pid = thread.process.pid
         thread.process.trap, thread.process.trap_tried = None, False
-        exe = self._new_program(thread)
-        if processes.is_32_bit(pid):
+        exe, argv = self._new_program(thread)
+        program = processes.program(pid)
+        if program is not None and processes.is_32_bit(pid, program):
             self._note(f"process {pid} ({exe}) is a 32-bit program: its connections are not followed", "foreign")
-        if processes.lost_privilege(pid):
+        if program is not None and processes.lost_privilege(pid, program):
             self._note(
                 f"process {pid} ({exe}) is setuid and lost its privilege under the tracer: "
                 "put sudo first, as in sudo socktrace COMMAND"
             )
         self._descriptors.close_dropped(pid, thread.tid)
-        self._helps(thread)
+        self._helps(thread, argv)
 
-    def _helps(self, thread: Thread) -> None:
+    def _helps(self, thread: Thread, argv: list[str]) -> None:
         """The program may be one that carries what its parent says to a daemon elsewhere: then that is followed."""
         pid = thread.process.pid
-        remote = helpers.remote(processes.argv(pid))
+        remote = helpers.remote(argv)
+        if remote is None:
+            return
         said, answers = _client_end(pid, 0), _client_end(pid, 1)
-        if remote is None or said is None or answers is None:
+        if said is None or answers is None:
             return
         client = processes.parent(pid)
         known = self._connections.by_link(said)
@@ -149,8 +154,8 @@ class Follower:
             )
         )
 
-    def _new_program(self, thread: Thread) -> str:
-        """Tell what runs now, and follow the daemons that its command line and environment name."""
+    def _new_program(self, thread: Thread) -> tuple[str, list[str]]:
+        """Tell what runs now, and follow the daemons that its command line and environment name: (path, argv)."""
         pid = thread.process.pid
         argv = processes.argv(pid)
         exe = processes.exe(pid) or (argv[0] if argv else "?")
@@ -159,7 +164,7 @@ class Follower:
         self.secrets.started(environment)
         for endpoint in self._endpoints_of(argv, environment):
             self._follow.add(endpoint)
-        return exe
+        return exe, argv
 
     def _inherits_trap(self, parent: Process, child: int) -> None:
         """A new process shares its parent's code, or has a copy of it, breakpoint and all."""
@@ -279,9 +284,14 @@ class Follower:
             payload = None
         if direction == "out":
             self.bytes_out += size
+            if not connection.asked:
+                connection.asked = True
+                self._later.append(partial(self._look_for_peer, thread.process.pid, call.fd, connection))
         else:
             self.bytes_in += size
-            self._first_answer(thread, call.fd, connection)
+            if not connection.heard:  # the daemon has accepted by now: look again, while the connection is still there
+                connection.heard = True
+                self._look_for_peer(thread.process.pid, call.fd, connection)
         if connection.family in ("inet", "inet6"):
             self.secrets.moved(connection, payload, out=direction == "out")
         self.events.append(
@@ -298,18 +308,22 @@ class Follower:
             )
         )
 
-    def _first_answer(self, thread: Thread, fd: int, connection: Connection) -> None:
-        """The daemon has accepted by now, so the process that holds the other end can be found."""
-        if connection.heard:
-            return
-        connection.heard = True
-        if connection.family == "pipe":
+    def settle(self) -> None:
+        """Do what could wait until the thread went on: it waits for its answer now, and not for us."""
+        for work in self._later:
+            work()
+        self._later.clear()
+
+    def _look_for_peer(self, pid: int, fd: int, connection: Connection) -> None:
+        """The process that holds the other end can be found once the daemon has accepted."""
+        if connection.met or connection.family == "pipe":
             return
         if connection.family == "unix":
-            found = self._peers.of_unix(connection.inode, thread.process.pid, connection.peer_pid)
+            found = self._peers.of_unix(connection.inode, pid, connection.peer_pid)
         else:
-            found = self._peers.of_tcp(connection.inode, thread.process.pid, fd)
+            found = self._peers.of_tcp(connection.inode, pid, fd)
         if found is not None:
+            connection.met = True
             self.events.append(PeerFound(t=self._now(), conn=connection.number, peer=found))
 
     def _received_message(self, thread: Thread, call: Call) -> None:

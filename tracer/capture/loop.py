@@ -145,6 +145,7 @@ class StopLoop:
             self._resume(thread, onward)
         except Gone:
             pass  # its end is reported by a later wait
+        self._follower.settle()
 
     def _resume(self, thread: Thread, how: Resume) -> None:
         kernel.request(how.request, thread.tid, 0, how.signal)

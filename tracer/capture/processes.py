@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Mapping
+from functools import lru_cache
 
 
 def comm(pid: int) -> str | None:
     """The process's short name."""
-    try:
-        with open(f"/proc/{pid}/comm", encoding="utf-8", errors="replace") as file:
-            return file.read().rstrip("\n")
-    except OSError:
-        return None
+    raw = _content(f"/proc/{pid}/comm")
+    return raw.decode("utf-8", "replace").rstrip("\n") or None
 
 
 def exe(pid: int) -> str | None:
@@ -23,23 +22,45 @@ def exe(pid: int) -> str | None:
         return None
 
 
-def _strings(path: str) -> list[str]:
+_PIECE = 1 << 16
+
+
+def _content(path: str) -> bytes:
+    """A file of /proc, whole; empty where it can't be read. With the bare calls: this is done at every exec."""
     try:
-        with open(path, "rb") as file:
-            raw = file.read()
+        fd = os.open(path, os.O_RDONLY)
     except OSError:
-        return []
+        return b""
+    try:
+        content = piece = os.read(fd, _PIECE)
+        while len(piece) == _PIECE:
+            piece = os.read(fd, _PIECE)
+            content += piece
+    except OSError:
+        return b""
+    finally:
+        os.close(fd)
+    return content
+
+
+def _strings(raw: bytes) -> list[str]:
     return [os.fsdecode(part) for part in raw.split(b"\0")[:-1]]
 
 
 def argv(pid: int) -> list[str]:
     """The command line."""
-    return _strings(f"/proc/{pid}/cmdline")
+    return _strings(_content(f"/proc/{pid}/cmdline"))
 
 
-def environment(pid: int) -> dict[str, str]:
+def environment(pid: int) -> Mapping[str, str]:
     """The environment with which the program was started."""
-    return dict(line.split("=", 1) for line in _strings(f"/proc/{pid}/environ") if "=" in line)
+    return _variables(_content(f"/proc/{pid}/environ"))
+
+
+@lru_cache(8)
+def _variables(raw: bytes) -> Mapping[str, str]:
+    """Most programs of a run have the environment of the one before."""
+    return dict(line.split("=", 1) for line in _strings(raw) if "=" in line)
 
 
 def user(pid: int) -> tuple[int, int] | None:
@@ -53,14 +74,9 @@ def user(pid: int) -> tuple[int, int] | None:
 
 def thread_group(tid: int) -> int:
     """The process of a thread; the thread's own id where it can't be told."""
-    try:
-        with open(f"/proc/{tid}/status", "rb") as file:
-            for line in file:
-                if line.startswith(b"Tgid:"):
-                    return int(line[5:])
-    except OSError:
-        pass
-    return tid
+    status = _content(f"/proc/{tid}/status")
+    at = status.find(b"\nTgid:")
+    return int(status[at + 6 : status.index(b"\n", at + 1)]) if at >= 0 else tid
 
 
 def in_our_pid_namespace(pid: int) -> bool | None:
@@ -157,20 +173,37 @@ def descriptor_of(pid: int, wanted: str, *, writable: bool = False) -> int | Non
     return None
 
 
-def lost_privilege(pid: int) -> bool:
-    """Whether the program is setuid and yet does not run as its owner (execve(2): so it is under a tracer)."""
+def program(pid: int) -> os.stat_result | None:
+    """The file of the process's program."""
     try:
-        found = os.stat(f"/proc/{pid}/exe")
+        return os.stat(f"/proc/{pid}/exe")
     except OSError:
+        return None
+
+
+def lost_privilege(pid: int, program: os.stat_result) -> bool:
+    """Whether a setuid program does not run as its owner (execve(2): so it is under a tracer)."""
+    if not program.st_mode & stat.S_ISUID:
         return False
     now = user(pid)
-    return bool(found.st_mode & stat.S_ISUID) and now is not None and now[0] != found.st_uid
+    return now is not None and now[0] != program.st_uid
 
 
-def is_32_bit(pid: int) -> bool:
+_32_BIT: dict[tuple[int, int, int], bool] = {}
+"""By device, inode and time of change of a program that was looked at before: a build runs few programs often."""
+
+_PROGRAMS_KEPT = 1000
+
+
+def is_32_bit(pid: int, program: os.stat_result) -> bool:
     """Whether the program is a 32-bit ELF file (e_ident[EI_CLASS] is ELFCLASS32, elf(5))."""
-    try:
-        with open(f"/proc/{pid}/exe", "rb") as file:
-            return file.read(5) == b"\x7fELF\x01"
-    except OSError:
-        return False
+    identity = program.st_dev, program.st_ino, program.st_mtime_ns
+    if identity not in _32_BIT:
+        if len(_32_BIT) >= _PROGRAMS_KEPT:
+            _32_BIT.clear()
+        try:
+            with open(f"/proc/{pid}/exe", "rb") as file:
+                _32_BIT[identity] = file.read(5) == b"\x7fELF\x01"
+        except OSError:
+            return False
+    return _32_BIT[identity]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 import msgspec.structs
 
@@ -14,7 +14,7 @@ from tracer.capture import arch, feed, kernel, launch, loop, processes, seccomp,
 from tracer.capture.addresses import Follow
 from tracer.capture.follower import Follower
 
-EndpointsOf = Callable[[list[str], dict[str, str]], Iterable[str]]
+EndpointsOf = Callable[[list[str], Mapping[str, str]], Iterable[str]]
 """From a command line and environment to the addresses of daemons that it may use."""
 
 

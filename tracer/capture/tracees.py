@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 class Connection:
     """A followed connection: its number, its socket and the processes that may hold a descriptor of it."""
 
-    __slots__ = ("ended", "family", "heard", "hello", "helper", "holders", "in_flight", "links", "number", "peer_pid")
+    __slots__ = (
+        "asked", "ended", "family", "heard", "hello", "helper", "holders", "in_flight", "links", "met", "number",
+        "peer_pid",
+    )  # fmt: skip
 
     def __init__(self, number: int, links: tuple[str, ...], family: Family) -> None:
         self.number = number
@@ -36,8 +39,12 @@ class Connection:
         self.in_flight = False
         """A descriptor was sent to a process that has not used it yet; until then no process may hold one."""
         self.peer_pid: int | None = None
+        self.asked = False
+        """Bytes went out."""
         self.heard = False
         """Bytes came in, so the daemon has accepted."""
+        self.met = False
+        """The process at the other end was found."""
         self.hello = False
         """The client has said something."""
         self.ended = False
