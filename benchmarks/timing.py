@@ -35,7 +35,7 @@ def installed(folder: Path) -> Path:
     """An environment with socktrace and what it needs, as a user has it; the folder of its programs."""
     environment = folder / "installed"
     subprocess.run([sys.executable, "-m", "venv", environment], check=True)
-    subprocess.run([environment / "bin" / "pip", "install", "-q", "."], check=True, stderr=subprocess.DEVNULL)
+    subprocess.run([environment / "bin" / "pip", "install", "-q", ".[zstd]"], check=True, stderr=subprocess.DEVNULL)
     return environment / "bin"
 
 
