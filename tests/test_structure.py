@@ -21,7 +21,7 @@ MAY_IMPORT = {
     "engine": {"events", "wire", "exchanges", "words"},
     "proof": {"events", "exchanges", "engine", "words"},
     "doctor": {"events", "engine", "words"},
-    "views": {"events", "wire", "exchanges", "engine", "recording", "proof", "doctor", "replay", "words"},
+    "views": {"events", "wire", "exchanges", "engine", "recording", "proof", "doctor", "replay", "words", "version"},
     "replay": {"events", "recording", "wire", "exchanges", "engine"},
     "pipeline": {
         "events",

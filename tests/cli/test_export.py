@@ -1,0 +1,48 @@
+"""`socktrace export`: where its output goes, and what can go wrong with it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.runs import Socktrace
+
+FIXTURES = Path(__file__).parents[2] / "fixtures"
+PS = FIXTURES / "ps.jsonl"
+
+
+def test_a_file_is_there_whole_or_not_at_all(socktrace: Socktrace, tmp_path: Path) -> None:
+    done = socktrace.plain("export", str(PS), "-f", "har", "-o", str(tmp_path / "ps.har"))
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert [path.name for path in tmp_path.iterdir()] == ["ps.har"]
+    failed = socktrace.plain("export", str(PS), "-f", "har", "-o", str(tmp_path / "none" / "ps.har"))
+    assert failed.returncode == 120
+    assert failed.stderr.count("\n") == 1
+    assert "No such file or directory" in failed.stderr
+
+
+def test_a_full_disk(socktrace: Socktrace) -> None:
+    done = socktrace.plain("export", str(PS), "-f", "har", "-o", "/dev/full/x")
+    assert (done.returncode, done.stderr.count("\n")) == (120, 1)
+
+
+def test_a_damaged_recording_is_exported_as_far_as_it_goes(socktrace: Socktrace, tmp_path: Path) -> None:
+    damaged = tmp_path / "damaged.jsonl"
+    damaged.write_bytes(PS.read_bytes()[:-20])
+    done = socktrace.plain("export", str(damaged), "-f", "json")
+    assert done.returncode == 1
+    assert '"HEAD"' in done.stdout
+    assert done.stderr.count("\n") == 1
+
+
+def test_what_is_no_recording(socktrace: Socktrace, tmp_path: Path) -> None:
+    done = socktrace.plain("export", str(tmp_path / "none"), "-f", "json")
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+
+
+def test_wrong_options(socktrace: Socktrace) -> None:
+    unknown = socktrace.plain("export", str(PS), "-f", "gif")
+    assert unknown.returncode == 2
+    assert "har" in unknown.stderr
+    assert socktrace.plain("export", str(PS), "-f", "har", "--otlp-endpoint", "http://x").returncode == 2
+    told = socktrace.plain("export", "--help").stdout
+    assert "pcapng     packets, for Wireshark and tshark" in told

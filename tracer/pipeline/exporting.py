@@ -1,0 +1,97 @@
+"""`socktrace export`: a recording in another tool's format, to a file, to stdout, or to a collector."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from itertools import chain
+
+from tracer.pipeline.settings import FAILED
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from tracer.views.exports import Recorded
+
+TIMEOUT = 30
+
+
+def export(path: str, name: str, output: str | None, collector: str | None, complain: Callable[[str], None]) -> int:
+    """Write it; 0, 1 for a damaged recording (what came before the damage is written), FAILED if it can't be done."""
+    from tracer.recording.files import RecordingError
+    from tracer.views.exports import ExportError
+    from tracer.views.exports import export as pieces_of
+
+    damages: list[str] = []
+    try:
+        pieces = pieces_of(name, _recorded(path, name, damages.append))
+        if collector is not None:
+            _send(b"".join(pieces), collector)
+        else:
+            _write(pieces, output)
+    except (RecordingError, ExportError) as error:
+        complain(str(error))
+        return 1
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        where = f"to {output or collector or 'stdout'}"
+        complain(f"the export can't be written {where}: {error.strerror or error}")
+        return FAILED
+    for message in damages:
+        complain(message)
+    return 1 if damages else 0
+
+
+def _recorded(path: str, name: str, on_damage: Callable[[str], None]) -> Recorded:
+    from tracer.engine.stories import told
+    from tracer.events import Event, Header
+    from tracer.exchanges import Exchange, assemble, in_order
+    from tracer.recording.reader import read
+    from tracer.views.exports import FORMATS, Recorded
+
+    stdin = list(read(path, on_damage)) if path == "-" else None
+
+    def events() -> Iterator[Event]:
+        return iter(stdin) if stdin is not None else read(path)
+
+    first = read(path, on_damage) if stdin is None else iter(stdin)
+    header = next(first)
+    assert isinstance(header, Header)
+    bodies = FORMATS[name].bodies
+    items = in_order(told(assemble(chain([header], first), keep_bodies=bodies)))
+    return Recorded(header, [item for item in items if isinstance(item, Exchange)], events)
+
+
+def _write(pieces: Iterator[bytes], output: str | None) -> None:
+    if output is None or output == "-":
+        for piece in pieces:
+            sys.stdout.buffer.write(piece)
+        sys.stdout.buffer.flush()
+        return
+    unfinished = f"{output}.part"
+    try:
+        with open(unfinished, "wb") as file:
+            for piece in pieces:
+                file.write(piece)
+        os.replace(unfinished, output)
+    except BaseException:
+        if os.path.exists(unfinished):
+            os.unlink(unfinished)
+        raise
+
+
+def _send(body: bytes, collector: str) -> None:
+    """POST to an OTLP/HTTP collector. Raises OSError."""
+    from urllib.error import HTTPError
+    from urllib.request import Request, urlopen
+
+    url = collector if "/v1/" in collector else f"{collector.rstrip('/')}/v1/traces"
+    request = Request(url, body, {"Content-Type": "application/json"})
+    try:
+        with urlopen(request, timeout=TIMEOUT):
+            return
+    except HTTPError as error:
+        raise OSError(f"the collector answered {error.code} {error.reason}") from None
+    except ValueError as error:
+        raise OSError(str(error)) from None
