@@ -32,6 +32,7 @@ class Format(NamedTuple):
 
 
 FORMATS: dict[str, Format] = {
+    "html": Format("html", "a report in one page, for a browser"),
     "har": Format("har", "HTTP Archive 1.2, for the developer tools of browsers", 4 << 20),
     "pcapng": Format("pcapng", "packets, for Wireshark and tshark"),
     "curl": Format("curl", "a shell script that makes the requests again with curl", 16 << 20),
