@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import subprocess
+import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -12,6 +14,7 @@ from rich.text import Text
 
 from tracer.engine.stories import told
 from tracer.exchanges import Exchange, assemble, in_order
+from tracer.pipeline.exporting import export
 from tracer.proof import Proof
 from tracer.recording.reader import read
 from tracer.views import verdict
@@ -26,16 +29,31 @@ WIDTH = 92
 
 
 def main() -> None:
-    """Two timelines and a verdict."""
+    """Two timelines, a verdict, and the report in a browser: dark with an exchange opened, and on a phone."""
     _draw("timeline", _timeline("ps"))
     _draw("run", _timeline("run"))
     _draw("prove", _verdict("run"))
+    opened = "document.documentElement.dataset.theme = 'dark'; document.querySelectorAll('.row')[1].click();"
+    _shoot("report", "1100,900", opened)
+    _shoot("report-phone", "500,900", "document.querySelectorAll('.row')[4].click();")
+
+
+def _shoot(name: str, size: str, script: str) -> None:
+    """A picture of the report of the lesson `run`, after a script."""
+    with tempfile.TemporaryDirectory() as folder:
+        page = Path(folder) / "report.html"
+        export(str(LESSONS / "run.jsonl"), "html", str(page), None, print)
+        with page.open("a") as file:
+            file.write(f"<script>{script}</script>")
+        options = ["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", f"--window-size={size}"]
+        picture = f"--screenshot={DOCS / name}.png"
+        subprocess.run(["chromium", *options, picture, f"file://{page}"], check=True, stderr=subprocess.DEVNULL)
 
 
 def _draw(name: str, pieces: Iterable[Block]) -> None:
     console = Console(file=io.StringIO(), record=True, width=WIDTH, force_terminal=True, _environ={})
     for piece in pieces:
-        console.print(Text.from_ansi(painted(piece, WIDTH, color=True)), soft_wrap=True)
+        console.print(Text.from_ansi(painted(piece, WIDTH, color=True)), soft_wrap=True, end="")
     console.save_svg(str(DOCS / f"{name}.svg"), title="socktrace", theme=DIMMED_MONOKAI, unique_id=name)
 
 

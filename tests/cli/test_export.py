@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from fixtures.private_daemon import Daemon
 from tests.runs import Socktrace
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
@@ -46,3 +47,17 @@ def test_wrong_options(socktrace: Socktrace) -> None:
     assert socktrace.plain("export", str(PS), "-f", "har", "--otlp-endpoint", "http://x").returncode == 2
     told = socktrace.plain("export", "--help").stdout
     assert "pcapng     packets, for Wireshark and tshark" in told
+
+
+def test_a_report_of_a_run(socktrace: Socktrace, daemon: Daemon, tmp_path: Path) -> None:
+    page = tmp_path / "run.html"
+    done = socktrace.plain("-q", "--prove", "--html", str(page), "docker", "ps", env=daemon.environment)
+    assert done.returncode == 0
+    assert done.stdout.startswith("CONTAINER ID")
+    text = page.read_text()
+    assert '"title":"docker ps"' in text
+    assert "dockerd" in text
+    assert "The verdict" in text
+    assert '"proof":"' in text
+    refused = socktrace.plain("--html", str(tmp_path / "none" / "x.html"), "docker", "ps", env=daemon.environment)
+    assert (refused.returncode, refused.stdout, refused.stderr.count("\n")) == (120, "", 1)

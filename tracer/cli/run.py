@@ -31,7 +31,11 @@ def parser() -> argparse.ArgumentParser:
         prog="socktrace",
         usage="socktrace [OPTIONS] [--] COMMAND [ARG...]\n       socktrace -p PID [OPTIONS]\n"
         "       socktrace show FILE [OPTIONS]\n"
-        "       socktrace demo [NAME] [OPTIONS]",
+        "       socktrace replay FILE [OPTIONS] [-- COMMAND [ARG...]]\n"
+        "       socktrace diff A B\n"
+        "       socktrace export FILE -f FORMAT [-o OUT]\n"
+        "       socktrace demo [NAME] [OPTIONS]\n"
+        "       socktrace doctor",
         description="Run COMMAND and show what it says to the Docker daemon, call by call.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -41,6 +45,7 @@ def parser() -> argparse.ArgumentParser:
     add_display_options(made)
     output = made.add_argument_group("when and where")
     output.add_argument("-w", "--write", metavar="FILE", help="also write a recording (.gz and .zst are compressed)")
+    output.add_argument("--html", metavar="FILE", help="also write a report for browsers, in one page")
     output.add_argument("-q", "--quiet", action="store_true", help="no timeline (with -w: only the file)")
     output.add_argument("--live", action="store_true", help="print each exchange as soon as it is complete")
     output.add_argument("--no-redact", action="store_true", help="keep secrets in what is written and shown")
@@ -81,6 +86,7 @@ def _trace(options: argparse.Namespace, argv: Sequence[str]) -> Trace:
         all_sockets=options.all_sockets,
         redact=not options.no_redact,
         write=options.write,
+        html=options.html,
         evidence=options.prove,
     )
 

@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     from tracer.capture.launch import Launched
     from tracer.capture.trace import EndpointsOf
     from tracer.events import Event, Header
+    from tracer.pipeline.reporting import Report
     from tracer.recording.writer import Writer
+
+    Keeper = Writer | Report
 
 RECORDED_VARIABLES = (
     "DOCKER_API_VERSION",
@@ -43,13 +46,13 @@ def run(trace: Trace, show: Show, complain: Callable[[str], None]) -> int:
 
     try:
         program = launch.find_program(trace.argv[0])
-        output, recording = _open_outputs(trace, show)
+        output, keepers = _open_outputs(trace, show)
     except (launch.CannotRun, _Failed) as error:
         complain(str(error))
         return error.status
     _offer_key_log(trace)
     front = launch.start(program, trace.argv, lambda launched, feed: _trace(trace, launched, feed))
-    own, proven = _consume(front.feed, trace, show, output, recording, complain)
+    own, proven = _consume(front.feed, trace, show, output, keepers, complain)
     status = front.wait()
     if own is not None:
         return own
@@ -71,12 +74,12 @@ def watch(pid: int, trace: Trace, show: Show, complain: Callable[[str], None]) -
     from tracer.capture import launch
 
     try:
-        output, recording = _open_outputs(trace, show)
+        output, keepers = _open_outputs(trace, show)
     except _Failed as error:
         complain(str(error))
         return error.status
     watching = launch.attach(lambda feed: _attach(pid, trace, feed))
-    own, proven = _consume(watching.feed, trace, show, output, recording, complain)
+    own, proven = _consume(watching.feed, trace, show, output, keepers, complain)
     return own or (0 if proven else UNPROVEN)
 
 
@@ -88,17 +91,22 @@ def _attach(pid: int, trace: Trace, feed: int) -> None:
     tracing.attach(pid, feed, _header(trace, url), follow, _endpoints_of())
 
 
-def _open_outputs(trace: Trace, show: Show) -> tuple[TextIO, Writer | None]:
-    """Where the timeline goes and the recording, both made before anything runs. Raises _Failed."""
+def _open_outputs(trace: Trace, show: Show) -> tuple[TextIO, list[Keeper]]:
+    """Where the timeline goes, the recording and the report, all made before anything runs. Raises _Failed."""
     from tracer.recording.files import RecordingError
 
     try:
         output = open(show.output, "w", encoding="utf-8") if show.output else sys.stderr
-        if trace.write is None:
-            return output, None
-        from tracer.recording.writer import Writer
+        keepers: list[Keeper] = []
+        if trace.write is not None:
+            from tracer.recording.writer import Writer
 
-        return output, Writer(trace.write)
+            keepers.append(Writer(trace.write))
+        if trace.html is not None:
+            from tracer.pipeline.reporting import Report
+
+            keepers.append(Report(trace.html))
+        return output, keepers
     except RecordingError as error:
         raise _Failed(str(error), FAILED) from None
     except OSError as error:
@@ -157,7 +165,7 @@ def _consume(
     trace: Trace,
     show: Show,
     output: TextIO,
-    recording: Writer | None,
+    keepers: list[Keeper],
     complain: Callable[[str], None],
 ) -> tuple[int | None, bool]:
     """What the front does with the events; an exit status for a failure of ours, or None, and whether all is proven.
@@ -170,8 +178,8 @@ def _consume(
         from tracer.wire.tls import opened
 
         events = redact(opened(events))
-    if recording is not None:
-        events = _recorded(events, recording)
+    for keeper in keepers:
+        events = _kept(events, keeper)
     own: int | None = None
     proven = True
     try:
@@ -186,10 +194,10 @@ def _consume(
     except _Failed as error:
         complain(str(error))
         own = error.status
-    if recording is not None:
-        recording.close()
-        if recording.problem:
-            complain(recording.problem)
+    for keeper in keepers:
+        keeper.close()
+        if keeper.problem:
+            complain(keeper.problem)
             own = own or FAILED
     return own, proven
 
@@ -224,8 +232,8 @@ def _cwd() -> str:
         return "?"
 
 
-def _recorded(events: Iterable[Event], writer: Writer) -> Iterator[Event]:
+def _kept(events: Iterable[Event], keeper: Keeper) -> Iterator[Event]:
     """The events, each written before it goes on."""
     for event in events:
-        writer.write(event)
+        keeper.write(event)
         yield event

@@ -60,6 +60,7 @@ class Trace:
         all_sockets: bool = False,
         redact: bool = True,
         write: str | None = None,
+        html: str | None = None,
         evidence: bool = False,
     ) -> None:
         self.argv = argv
@@ -67,4 +68,5 @@ class Trace:
         self.all_sockets = all_sockets
         self.redact = redact
         self.write = write
+        self.html = html
         self.evidence = evidence
