@@ -5,11 +5,14 @@ from __future__ import annotations
 import doctest
 import json
 import re
+import shutil
+import subprocess
 from pathlib import Path
 
 import jsonschema
 import pytest
 
+from docs.make_man import PAGE, page
 from docs.make_schema import schema
 from tracer import api
 
@@ -39,6 +42,15 @@ def test_every_option_is_in_the_readme() -> None:
     options = re.findall(r"(?m)^  (-\w|--[\w-]+)", parser().format_help())
     for option in set(options) - {"-h", "--version"}:
         assert f"`{option}" in text or f"socktrace {option}" in text, option
+
+
+def test_the_manual_page_is_that_of_the_parser() -> None:
+    assert PAGE.read_text(encoding="utf-8") == page()
+    groff = shutil.which("groff")
+    if groff:
+        done = subprocess.run([groff, "-man", "-Tutf8", "-ww", PAGE], capture_output=True, text=True, check=True)
+        assert done.stderr == ""
+        assert "--all-sockets" in re.sub(r".\x08", "", done.stdout)
 
 
 def test_links_lead_somewhere() -> None:

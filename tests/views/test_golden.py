@@ -11,6 +11,7 @@ import pytest
 from tracer.engine.stories import told
 from tracer.exchanges import assemble, in_order
 from tracer.recording.reader import read
+from tracer.views import waterfall
 from tracer.views.lines import Block, painted
 from tracer.views.stories import by_story
 from tracer.views.style import ASCII, UNICODE, Symbols
@@ -52,6 +53,15 @@ def compare(file: str, shown: str) -> None:
         golden.parent.mkdir(exist_ok=True)
         golden.write_text(shown, encoding="utf-8")
     assert shown == golden.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("width", [60, 120])
+@pytest.mark.parametrize("name", ["run", "refused", "buildkit"])
+def test_the_waterfall(name: str, width: int) -> None:
+    items = in_order(told(assemble(read(str(FIXTURES / f"{name}.jsonl")))))
+    shown = printed(waterfall.render(items, UNICODE), width)
+    assert max(map(len, shown.splitlines())) <= width
+    compare(f"{name}-waterfall-{width}.txt", shown)
 
 
 def test_grouped_by_story() -> None:

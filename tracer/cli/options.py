@@ -31,6 +31,7 @@ def add_display_options(parser: argparse.ArgumentParser) -> None:
         help="only some exchanges: 'method=POST and status>=400', 'path~/containers/*', 'time>100ms'",
     )
     group.add_argument("--stories", action="store_true", help="group by story: all about one container together")
+    group.add_argument("--waterfall", action="store_true", help="a bar for each exchange: what took how long")
     group.add_argument("--prove", action="store_true", help="a verdict with its evidence; exit status 121 if it fails")
     group.add_argument("--explain", action="store_true", help="teach: what each step is for, flag by flag")
     group.add_argument("--lang", choices=("en", "vi"), help="the language of --explain and --prove (default: by LANG)")
@@ -82,6 +83,7 @@ def show_of(options: argparse.Namespace) -> Show:
         json=options.json,
         quiet=getattr(options, "quiet", False),
         stories=options.stories,
+        waterfall=options.waterfall,
         prove=options.prove,
         explain=options.explain,
         pace=getattr(options, "pace", None),

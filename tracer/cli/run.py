@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import os
+import shlex
 import sys
 from collections.abc import Sequence
 
@@ -11,6 +13,9 @@ from tracer.cli.messages import complain
 from tracer.cli.options import add_display_options, show_of
 from tracer.pipeline.live import run, watch
 from tracer.pipeline.settings import Trace
+
+VARIABLE = "SOCKTRACE_OPTIONS"
+"""Options that a user always wants for a traced run, as in a shell."""
 
 EXAMPLES = """\
 examples:
@@ -21,6 +26,7 @@ examples:
   socktrace --json -o calls.json python app.py for jq and scripts
   socktrace demo                               without Docker, a recorded daemon
 
+SOCKTRACE_OPTIONS in the environment holds options for every run.
 exit status: that of COMMAND; 126 or 127 if it can't be run, 120 if socktrace failed, 2 for wrong options
 """
 
@@ -41,7 +47,7 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    made.add_argument("--version", action="version", version=f"socktrace {__version__}")
+    made.add_argument("--version", action=_Version, nargs=0, help="ours, and what else a bug report should say")
     add_display_options(made)
     output = made.add_argument_group("when and where")
     output.add_argument("-w", "--write", metavar="FILE", help="also write a recording (.gz and .zst are compressed)")
@@ -63,6 +69,27 @@ def parser() -> argparse.ArgumentParser:
     sockets.add_argument("--all-sockets", action="store_true", help="follow every stream socket")
     made.add_argument("command", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
     return made
+
+
+class _Version(argparse.Action):
+    """Prints versions and ends."""
+
+    LIBRARIES = ("python-ptrace", "msgspec", "rich", "cryptography", "hpack", "zstandard")
+
+    def __call__(self, *_: object) -> None:
+        from importlib.metadata import PackageNotFoundError, version
+
+        system = os.uname()
+        print(f"socktrace {__version__}")
+        print(f"Python {sys.version.split()[0]}, {system.sysname} {system.release} {system.machine}")
+        found = []
+        for name in self.LIBRARIES:
+            try:
+                found.append(f"{name} {version(name)}")
+            except PackageNotFoundError:
+                found.append(f"{name} is not installed")
+        print(", ".join(found))
+        raise SystemExit(0)
 
 
 def _pid(text: str) -> int:
@@ -94,7 +121,12 @@ def _trace(options: argparse.Namespace, argv: Sequence[str]) -> Trace:
 def main(argv: Sequence[str]) -> int:
     """Trace the command that follows the options."""
     made = parser()
-    options = made.parse_args(argv)
+    try:
+        always = shlex.split(os.environ.get(VARIABLE, ""))
+    except ValueError as error:
+        complain(f"{VARIABLE} can't be read: {error}")
+        return 2
+    options = made.parse_args([*always, *argv])
     if options.pid is not None:
         return _watch(options)
     command = options.command[1:] if options.command[:1] == ["--"] else options.command

@@ -98,6 +98,11 @@ def _show_items(items: Iterable[Item], show: Show, screen: Screen) -> None:
         for line in json_lines.render(items):
             screen.write_line(line)
         return
+    if show.waterfall:
+        from tracer.views import waterfall
+
+        _show_all(waterfall.render(items, screen.symbols), screen, show)
+        return
     from tracer.views.stories import by_story
     from tracer.views.timeline import Timeline
 

@@ -26,6 +26,7 @@ class Show:
         json: bool = False,
         quiet: bool = False,
         stories: bool = False,
+        waterfall: bool = False,
         prove: bool = False,
         explain: bool = False,
         language: str = "en",
@@ -40,6 +41,7 @@ class Show:
         self.json = json
         self.quiet = quiet
         self.stories = stories
+        self.waterfall = waterfall
         self.prove = prove
         self.explain = explain
         self.language = language

@@ -1,0 +1,86 @@
+"""What users of command lines expect: versions for a report, options that are always on, completion in three shells."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.needs import program
+from tests.runs import Socktrace
+from tracer import __version__
+from tracer.cli.completion import script
+from tracer.cli.main import VERBS
+from tracer.views.exports import FORMATS
+
+PS = Path(__file__).parents[2] / "fixtures" / "ps.jsonl"
+
+
+def test_the_version_says_what_a_report_needs(socktrace: Socktrace) -> None:
+    done = socktrace.plain("--version")
+    assert done.returncode == 0
+    lines = done.stdout.splitlines()
+    assert lines[0] == f"socktrace {__version__}"
+    assert lines[1].startswith("Python 3.")
+    assert "Linux" in lines[1]
+    assert "python-ptrace 0." in lines[2]
+
+
+def test_options_from_the_environment(socktrace: Socktrace, tmp_path: Path) -> None:
+    import os
+
+    log = tmp_path / "log"
+    done = socktrace.plain("true", env={**os.environ, "SOCKTRACE_OPTIONS": f"--json -o '{log}'"})
+    assert (done.returncode, done.stderr) == (0, "")
+    assert log.exists()
+    wrong = socktrace.plain("true", env={**os.environ, "SOCKTRACE_OPTIONS": "'"})
+    assert (wrong.returncode, wrong.stderr.count("\n")) == (2, 1)
+    shown = socktrace.plain("show", str(PS), env={**os.environ, "SOCKTRACE_OPTIONS": "--nonsense"})
+    assert shown.returncode == 0
+
+
+def test_the_waterfall(socktrace: Socktrace) -> None:
+    shown = socktrace.plain("show", "--waterfall", str(PS)).stdout
+    assert "HEAD /_ping" in shown
+    assert "2 exchanges in" in shown
+
+
+def completed(line: str) -> list[str]:
+    """What bash offers at the end of a line."""
+    words = line.split(" ")
+    setting = " ".join(f"'{word}'" for word in words)
+    code = f"""
+        eval "$(cat)"
+        COMP_WORDS=({setting}) COMP_CWORD={len(words) - 1} COMPREPLY=()
+        _socktrace
+        printf '%s\\n' "${{COMPREPLY[@]}}"
+    """
+    done = subprocess.run(
+        [program("bash"), "--norc", "-c", code], input=script("bash"), capture_output=True, text=True, check=True
+    )
+    assert done.stderr == ""
+    return done.stdout.split()
+
+
+def test_completion_in_bash() -> None:
+    assert {"--prove", "--json", "-w"} <= set(completed("socktrace -"))
+    assert completed("socktrace --pro") == ["--prove"]
+    assert set(completed("socktrace ")) >= set(VERBS)
+    assert "replay" in completed("socktrace rep")
+    assert set(completed("socktrace export x.jsonl -f ")) == set(FORMATS)
+    assert completed("socktrace export x.jsonl -f pc") == ["pcapng"]
+    assert str(PS) in completed(f"socktrace show {str(PS)[:-2]}")
+    assert "bash" in completed("socktrace -v bas")
+
+
+@pytest.mark.parametrize("shell", ["zsh", "fish"])
+def test_completion_in_other_shells(shell: str, socktrace: Socktrace) -> None:
+    made = socktrace.plain("completion", shell).stdout
+    for name in ("--prove", "--socket"):
+        assert name.lstrip("-") in made
+    for verb in VERBS:
+        assert verb in made
+    found = subprocess.run(["which", shell], capture_output=True, text=True, check=False).stdout.strip()
+    if found:
+        subprocess.run([found, "-n", "-c", made], check=True)
