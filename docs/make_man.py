@@ -52,8 +52,8 @@ def _lines() -> Iterator[str]:
     yield ".SH DESCRIPTION"
     yield _safe(
         "Runs COMMAND under ptrace(2), captures what it and its children write to and read from the Docker daemon, "
-        "decodes the HTTP in it, and shows each request and response with what it means. The command keeps its terminal, its "
-        "output, its signals and its exit status. Options stop at the name of the command."
+        "decodes the HTTP in it, and shows each request and response with what it means. The command keeps its "
+        "terminal, its output, its signals and its exit status. Options stop at the name of the command."
     )
     for group in made._action_groups:
         actions = [action for action in group._group_actions if action.option_strings]
