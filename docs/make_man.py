@@ -17,6 +17,10 @@ VERBS = (
     ("replay FILE [-- COMMAND]", "answer any client from a recording, in the place of a daemon"),
     ("diff A B", "what changed between two recordings"),
     ("export FILE -f FORMAT", f"a recording for another tool: {', '.join(FORMATS)}"),
+    (
+        "view FILE",
+        "look through a recording in the terminal: a list, details, a search; also while it is written",
+    ),
     ("demo [NAME]", "lessons that need no Docker"),
     ("doctor", "whether this machine can trace, which daemon docker would use, and whether you may use it"),
     ("completion SHELL", "the script that completes socktrace in bash, zsh or fish"),

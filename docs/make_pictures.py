@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import subprocess
 import tempfile
@@ -21,6 +22,7 @@ from tracer.views import verdict
 from tracer.views.lines import Block, painted
 from tracer.views.style import UNICODE
 from tracer.views.timeline import Timeline
+from tracer.views.viewer import Viewer
 
 DOCS = Path(__file__).parent
 FIXTURES = DOCS.parent / "fixtures"
@@ -29,13 +31,30 @@ WIDTH = 92
 
 
 def main() -> None:
-    """Two timelines, a verdict, and the report in a browser: dark with an exchange opened, and on a phone."""
+    """Two timelines, a verdict, the viewer, and the report in a browser: dark with an exchange opened, and on a phone."""
     _draw("timeline", _timeline("ps"))
     _draw("run", _timeline("run"))
     _draw("prove", _verdict("run"))
+    asyncio.run(_viewer())
     opened = "document.documentElement.dataset.theme = 'dark'; document.querySelectorAll('.row')[1].click();"
     _shoot("report", "1100,900", opened)
     _shoot("report-phone", "500,900", "document.querySelectorAll('.row')[4].click();")
+
+
+async def _viewer() -> None:
+    """The viewer, an exchange chosen."""
+    app = Viewer("docker run --rm --network none --name greeter demo echo hi", lambda: _exchanges("run"))
+    async with app.run_test(size=(130, 30)) as pilot:
+        while len(app.shown) < 5:
+            await asyncio.sleep(0.05)
+        await pilot.press("j")
+        await asyncio.sleep(0.5)
+        (DOCS / "viewer.svg").write_text(app.export_screenshot(title="socktrace view"), encoding="utf-8")
+
+
+def _exchanges(lesson: str) -> Iterator[Exchange]:
+    items = in_order(told(assemble(read(str(LESSONS / f"{lesson}.jsonl")))))
+    return (item for item in items if isinstance(item, Exchange))
 
 
 def _shoot(name: str, size: str, script: str) -> None:

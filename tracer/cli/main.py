@@ -6,7 +6,7 @@ import signal
 import sys
 from collections.abc import Sequence
 
-VERBS = ("show", "replay", "diff", "export", "demo", "doctor", "completion")
+VERBS = ("show", "replay", "diff", "export", "view", "demo", "doctor", "completion")
 """Each is a module of this package with a `main`."""
 
 

@@ -40,6 +40,7 @@ def parser() -> argparse.ArgumentParser:
         "       socktrace replay FILE [OPTIONS] [-- COMMAND [ARG...]]\n"
         "       socktrace diff A B\n"
         "       socktrace export FILE -f FORMAT [-o OUT]\n"
+        "       socktrace view FILE\n"
         "       socktrace demo [NAME] [OPTIONS]\n"
         "       socktrace doctor",
         description="Run COMMAND and show what it says to the Docker daemon, call by call.",

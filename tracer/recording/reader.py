@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
-from tracer.events import Event, Header, Note
+from tracer.events import End, Event, Header, Note
 from tracer.recording.files import RecordingError, damage, open_to_read
 from tracer.recording.lines import FORMAT, VERSION, decode
 
@@ -29,6 +29,32 @@ def read(path: str, on_damage: Callable[[str], None] = lambda message: None) -> 
                 message = f"{path}, line {number}: {problem}; everything before it is shown"
                 on_damage(message)
                 yield Note(t=t, message=message)
+                return
+
+
+def follow(path: str, go_on: Callable[[], bool]) -> Iterator[Event]:
+    """The events of a recording that is being written, up to its end.
+
+    Where there is no more yet, `go_on` is asked; it takes a rest, and says False to give up. Raises RecordingError as
+    `read` does. Compressed recordings come in large pieces, and damage ends the events.
+    """
+    with open_to_read(path) as file:
+        yield _header(path, file)
+        line = b""
+        while True:
+            line += file.readline()
+            if not line.endswith(b"\n"):
+                if not go_on():
+                    return
+                continue
+            try:
+                event = decode(line)
+            except ValueError:
+                return
+            line = b""
+            if event is not None:
+                yield event
+            if isinstance(event, End):
                 return
 
 
