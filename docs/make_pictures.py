@@ -31,7 +31,7 @@ WIDTH = 92
 
 
 def main() -> None:
-    """Two timelines, a verdict, the viewer, and the report in a browser: dark with an exchange opened, and on a phone."""
+    """Two timelines, a verdict, the viewer, and the report in a browser: dark, opened, and on a phone."""
     _draw("timeline", _timeline("ps"))
     _draw("run", _timeline("run"))
     _draw("prove", _verdict("run"))
