@@ -10,12 +10,13 @@ from typing import NamedTuple
 
 import pytest
 from cryptography.hazmat.primitives.ciphers import aead
+from cryptography.hazmat.primitives.serialization import Encoding
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fixtures.certificates import HOSTS, Authority
 from tracer.events import Close, Connect, Data, Direction, Event, Tls, TlsSecret
-from tracer.wire.tls import opened
+from tracer.wire.tls import handshake, opened
 from tracer.wire.tls.keylog import MAX_SESSIONS, KeyLog
 from tracer.wire.tls.keys import IV_SIZE, Key12, Key13, Unopened, expand_label, prf
 from tracer.wire.tls.session import Session
@@ -334,3 +335,13 @@ def test_a_hello_that_is_cut_short() -> None:
     assert list(reader.feed("out", b"\x16\3\1\0\6\1\0\0\2\3\3")) == []
     assert reader.client is not None
     assert reader.why_not() == "the server did not answer the client's hello"
+
+
+def test_a_certificate_of_any_version_is_read_or_left_out() -> None:
+    """RFC 5280 section 4.1.2.1 knows 0 to 2; the fuzzer found that others make an exception of their own."""
+    der = Authority().certificate.public_bytes(Encoding.DER)
+    for version in range(256):
+        changed = der.replace(b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01" + bytes([version]), 1)
+        entry = len(changed).to_bytes(3, "big") + changed
+        message = len(entry).to_bytes(3, "big") + entry
+        assert len(handshake.certificates(message, tls13=False)) == (version == 2), version

@@ -148,7 +148,7 @@ def _certificate(raw: bytes) -> Certificate | None:
             not_after=found.not_valid_after_utc.isoformat().replace("+00:00", "Z"),
             names=_names(found),
         )
-    except (ValueError, x509.ExtensionNotFound):
+    except Exception:  # for bytes that are no certificate cryptography has errors of many kinds, without a common base
         return None
 
 
@@ -158,6 +158,6 @@ def _names(found: object) -> list[str]:
     assert isinstance(found, x509.Certificate)
     try:
         names = found.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except (x509.ExtensionNotFound, ValueError):
+    except Exception:  # see above
         return []
     return [str(name.value) for name in names if isinstance(name, x509.DNSName | x509.IPAddress)]
