@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 from benchmarks.timing import Taken, median, ratio, rounds, run
@@ -75,11 +76,7 @@ def table(programs: Path) -> Iterator[str]:
         for work, (argv, number) in works(daemon).items():
             ways = variants(programs / "socktrace", folder)
             taken = rounds(
-                number,
-                {
-                    way: lambda before=before, argv=argv: run(before, argv, daemon.environment, folder)  # type: ignore[misc]
-                    for way, before in ways.items()
-                },
+                number, {way: partial(run, before, argv, daemon.environment, folder) for way, before in ways.items()}
             )
             yield from _rows(work, taken)
             if "save" in work:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 from benchmarks.timing import Taken, median, rounds
@@ -27,7 +28,7 @@ def table(programs: Path) -> Iterator[str]:
         "socktrace --version": [str(programs / "socktrace"), "--version"],
         "socktrace --help": [str(programs / "socktrace"), "--help"],
     }
-    taken = rounds(ROUNDS, {name: lambda argv=argv: _timed(argv) for name, argv in commands.items()})  # type: ignore[misc]
+    taken = rounds(ROUNDS, {name: partial(_timed, argv) for name, argv in commands.items()})
     bare = 1000 * median([one.wall for one in taken["python -c pass"]])
     for name, runs in taken.items():
         milliseconds = 1000 * median([one.wall for one in runs])

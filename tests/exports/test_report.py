@@ -131,7 +131,8 @@ def test_ten_thousand_exchanges(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_the_data_is_that_of_the_recording(name: str) -> None:
     page = export(fixture(name), "html").decode()
-    data = json.loads(re.search(r'id="data">(.*?)</script>', page, re.DOTALL)[1])  # type: ignore[index]
+    (text,) = re.findall(r'id="data">(.*?)</script>', page, re.DOTALL)
+    data = json.loads(text)
     assert [one["n"] for one in data["exchanges"]] == [one.number for one in exchanges(fixture(name))]
     assert [one["status"] for one in data["exchanges"]] == [
         one.response.head.status if one.response else 0 for one in exchanges(fixture(name))
