@@ -11,24 +11,20 @@ import errno
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 
-from tracer.capture import helpers, memory, peer, processes, transfers
-from tracer.capture.addresses import SOCKETPAIR, Address, Follow, parse
-from tracer.capture.descriptors import LOW, Descriptors
+from tracer.capture import memory, processes, transfers
+from tracer.capture.addresses import Follow
+from tracer.capture.connecting import RESTARTS, Connecting
+from tracer.capture.descriptors import Descriptors
 from tracer.capture.secrets import Secrets
-from tracer.capture.syscalls import MSG_PEEK, SOCK_STREAM, SOCK_TYPE_MASK, Spec, signed
-from tracer.capture.tracees import Call, Connection, Connections, Process, Thread
-from tracer.capture.witness import Witness, socket_file
-from tracer.events import Connect, Data, Event, Exec, Exit, Failed, Fork, Note, Peer, PeerFound, Shutdown
-
-RESTARTS = range(512, 517)
-"""ERESTARTSYS and its relatives (include/linux/errno.h): the call was interrupted and will be made again."""
+from tracer.capture.syscalls import MSG_PEEK, Spec, signed
+from tracer.capture.tracees import Call, Connections, Process, Thread
+from tracer.capture.witness import Witness
+from tracer.events import Data, Event, Exec, Exit, Failed, Fork, Note, Shutdown
 
 PASSING = {errno.EAGAIN, errno.EINTR, errno.EBADF, errno.EFAULT, errno.EINVAL, *RESTARTS}
 """Errors after which the connection is as it was."""
 
 SHUTDOWNS = ("rd", "wr", "rdwr")
-SOCKADDR_MAX = 128
-IGNORED_KEPT = 100
 
 
 class Follower:
@@ -46,22 +42,18 @@ class Follower:
         self.bytes_out = 0
         self.bytes_in = 0
         self.lost = 0
-        self.ignored: dict[str, None] = {}
-        """Addresses of connections that were not followed, in order, each once."""
-        self.connected = False
-        """A followed address was connected to, or at least tried."""
         self._later: list[Callable[[], None]] = []
         self._follow = follow
         self._now = now
         self._endpoints_of = endpoints_of
         self._connections = Connections()
-        self._peers = peer.PeerFinder()
         self.secrets = Secrets(self.events, now)
         self._witness = Witness(self.events, now, thorough=thorough)
+        self.connecting = Connecting(self.events, now, follow, self._connections, self.secrets, self._witness)
         self._processes: dict[int, Process] = {}
         self._descriptors = Descriptors(self.events, now, self._connections, self._processes)
         self._enter = {
-            "connect": self._enter_connect,
+            "connect": self.connecting.enter,
             "close": self._descriptors.enter_close,
             "close_range": self._descriptors.enter_close_range,
             "dup2": self._descriptors.enter_replace,
@@ -78,7 +70,7 @@ class Follower:
             "clone3": self._enter_clone,
         }
         self._leave = {
-            "connect": self._leave_connect,
+            "connect": self.connecting.leave,
             "close": self._descriptors.leave_close,
             "close_range": self._descriptors.leave_close_range,
             "dup": self._descriptors.leave_dup,
@@ -88,7 +80,7 @@ class Follower:
             "shutdown": self._leave_shutdown,
             "getsockopt": self._leave_getsockopt,
             "unshare": self._descriptors.leave_unshare,
-            "socketpair": self._leave_socketpair,
+            "socketpair": self.connecting.leave_socketpair,
             "io_uring_setup": self._witness.made_uring,
             "socket": self._witness.made_socket,
         }
@@ -121,38 +113,7 @@ class Follower:
                 "put sudo first, as in sudo socktrace COMMAND"
             )
         self._descriptors.close_dropped(pid, thread.tid)
-        self._helps(thread, argv)
-
-    def _helps(self, thread: Thread, argv: list[str]) -> None:
-        """The program may be one that carries what its parent says to a daemon elsewhere: then that is followed."""
-        pid = thread.process.pid
-        remote = helpers.remote(argv)
-        if remote is None:
-            return
-        said, answers = _client_end(pid, 0), _client_end(pid, 1)
-        if said is None or answers is None:
-            return
-        client = processes.parent(pid)
-        known = self._connections.by_link(said)
-        if known is not None:  # the helper was a script at first, or a shell
-            self.events.append(PeerFound(t=self._now(), conn=known.number, peer=peer.helper(pid)))
-            return
-        self.connected = True
-        connection = self._connections.add(tuple(dict.fromkeys((said, answers))), "pipe", client, helper=pid)
-        fd = processes.descriptor_of(client, said, writable=True)
-        self.events.append(
-            Connect(
-                t=self._now(),
-                conn=connection.number,
-                pid=client,
-                tid=client,
-                fd=-1 if fd is None else fd,
-                family="pipe",
-                address=remote,
-                peer=peer.helper(pid),
-                comm=processes.comm(client),
-            )
-        )
+        self.connecting.helps(thread, argv)
 
     def _new_program(self, thread: Thread) -> tuple[str, list[str]]:
         """Tell what runs now, and follow the daemons that its command line and environment name: (path, argv)."""
@@ -181,24 +142,7 @@ class Follower:
     def attached(self, thread: Thread) -> None:
         """A process came under the tracer while it was running its program."""
         self._new_program(thread)
-        self.adopt_connections(thread)
-
-    def adopt_connections(self, thread: Thread) -> None:
-        """Take the followed connections that a process had before we came; each is told with its peer."""
-        pid = thread.process.pid
-        paths: dict[int, str] | None = None
-        for fd, inode in processes.sockets(pid).items():
-            if paths is None:
-                paths = processes.unix_paths(pid)
-            other = peer.paired_inode(inode, pid)
-            path = paths.get(other) if other is not None else None
-            if path is None or processes.socket_link(inode) in self._connections:
-                continue
-            address = Address("unix", path, path)
-            if self._follow.wants(address):
-                self._connected(thread, fd, address, midway=True)
-        if self._connections:
-            self._note("connections that were open already are shown from their next request on", "midway")
+        self.connecting.adopt(thread)
 
     # Syscalls
 
@@ -228,7 +172,7 @@ class Follower:
     def began(self, thread: Thread) -> None:
         """The command itself runs its program now."""
         self._witness.began(thread)
-        self.adopt_connections(thread)
+        self.connecting.adopt(thread)
 
     def _note_passed_on(self, thread: Thread, arguments: tuple[int, ...]) -> None:
         for fd in memory.passed_descriptors(thread.tid, arguments[1]):
@@ -286,12 +230,12 @@ class Follower:
             self.bytes_out += size
             if not connection.asked:
                 connection.asked = True
-                self._later.append(partial(self._look_for_peer, thread.process.pid, call.fd, connection))
+                self._later.append(partial(self.connecting.look_for_peer, thread.process.pid, call.fd, connection))
         else:
             self.bytes_in += size
             if not connection.heard:  # the daemon has accepted by now: look again, while the connection is still there
                 connection.heard = True
-                self._look_for_peer(thread.process.pid, call.fd, connection)
+                self.connecting.look_for_peer(thread.process.pid, call.fd, connection)
         if connection.family in ("inet", "inet6"):
             self.secrets.moved(connection, payload, out=direction == "out")
         self.events.append(
@@ -314,18 +258,6 @@ class Follower:
             work()
         self._later.clear()
 
-    def _look_for_peer(self, pid: int, fd: int, connection: Connection) -> None:
-        """The process that holds the other end can be found once the daemon has accepted."""
-        if connection.met or connection.family == "pipe":
-            return
-        if connection.family == "unix":
-            found = self._peers.of_unix(connection.inode, pid, connection.peer_pid)
-        else:
-            found = self._peers.of_tcp(connection.inode, pid, fd)
-        if found is not None:
-            connection.met = True
-            self.events.append(PeerFound(t=self._now(), conn=connection.number, peer=found))
-
     def _received_message(self, thread: Thread, call: Call) -> None:
         if memory.has_control_data(thread.tid, call.arguments[1]):
             self._descriptors.check_low(thread)
@@ -344,83 +276,6 @@ class Follower:
                     call.offset = transfers.file_offset(thread.tid, arguments)
                 return call
         return None
-
-    # Connections
-
-    def _enter_connect(self, thread: Thread, spec: Spec, arguments: tuple[int, ...]) -> Call | None:
-        fd = signed(arguments[0])
-        thread.files.forget(fd)
-        return Call(spec, arguments, fd, None)
-
-    def _leave_connect(self, thread: Thread, call: Call, result: int) -> None:
-        raw = memory.read(thread.tid, call.arguments[1], min(signed(call.arguments[2]), SOCKADDR_MAX))
-        address = parse(raw, thread.tid)
-        number = -result if result < 0 else 0
-        if address is None or number in RESTARTS or number in (errno.EISCONN, errno.EALREADY):
-            return
-        if not self._follow.wants(address):
-            if len(self.ignored) < IGNORED_KEPT:
-                self.ignored[address.text] = None
-            self._witness.elsewhere(thread, call.fd, address, number)
-            return
-        self.connected = True
-        if number in (0, errno.EINPROGRESS):
-            self._connected(thread, call.fd, address)
-        else:
-            self._connect_event(thread, call.fd, address, self._connections.next_number(), number)
-
-    def _leave_socketpair(self, thread: Thread, call: Call, result: int) -> None:
-        """With every socket followed: one connection, seen from the first of the two descriptors."""
-        is_stream = call.arguments[1] & SOCK_TYPE_MASK == SOCK_STREAM
-        fd = memory.c_int(thread.tid, call.arguments[3])
-        if result == 0 and is_stream and fd is not None and self._follow.everything:
-            thread.files.forget(fd)
-            self.connected = True
-            self._connected(thread, fd, Address("unix", SOCKETPAIR))
-
-    def _connected(self, thread: Thread, fd: int, address: Address, *, midway: bool = False) -> None:
-        inode = processes.socket_inode(thread.tid, fd)
-        link = processes.socket_link(inode or 0)
-        if inode is None or link in self._connections:
-            return
-        pid = thread.process.pid
-        connection = self._connections.add((link,), address.family, pid)
-        thread.files.known[fd] = connection
-        found = peer.by_credentials(pid, fd) if address.family == "unix" else None
-        connection.peer_pid = found.pid if found else None
-        self._connect_event(thread, fd, address, connection.number, 0, found, midway=midway)
-        if address.family != "unix":
-            self.secrets.connected(thread.process)
-        if fd < LOW:
-            thread.process.every = True
-
-    def _connect_event(
-        self,
-        thread: Thread,
-        fd: int,
-        address: Address,
-        conn: int,
-        number: int,
-        found: Peer | None = None,
-        *,
-        midway: bool = False,
-    ) -> None:
-        self.events.append(
-            Connect(
-                t=self._now(),
-                conn=conn,
-                pid=thread.process.pid,
-                tid=thread.tid,
-                fd=fd,
-                family=address.family,
-                address=address.text,
-                error=errno.errorcode.get(number, str(number)) if number else None,
-                peer=found,
-                comm=processes.comm(thread.process.pid),
-                file=socket_file(address),
-                midway=midway,
-            )
-        )
 
     def _failed(self, thread: Thread, call: Call, number: int) -> None:
         if number in PASSING or call.connection is None:
@@ -459,13 +314,3 @@ class Follower:
 
     def _note(self, message: str, kind: str = "") -> None:
         self.events.append(Note(t=self._now(), message=message, kind=kind))
-
-
-def _client_end(pid: int, fd: int) -> str | None:
-    """What the other end of a helper's pipe or socket pair is in its client."""
-    link = processes.link(pid, fd) or ""
-    if link.startswith("pipe:["):
-        return link
-    inode = processes.socket_inode(pid, fd)
-    other = peer.paired_inode(inode, pid) if inode is not None else None
-    return processes.socket_link(other) if other is not None else None

@@ -161,8 +161,8 @@ class _Run:
             self._note(f"{what} on in the background and can no longer be followed", "left")
         for number in self._follower.handed_over():
             self._note(f"connection {number} was passed to a process that is not traced (SCM_RIGHTS)", "handed")
-        ignored = list(self._follower.ignored)
-        if ignored and not self._follower.connected:
+        ignored = list(self._follower.connecting.ignored)
+        if ignored and not self._follower.connecting.connected:
             shown = ", ".join(ignored[:5]) + (" ..." if len(ignored) > 5 else "")
             self._note(f"no connection to a Docker socket; to follow another, name it with --socket: {shown}")
 
