@@ -19,7 +19,6 @@ TIMEOUT = 30
 def export(path: str, name: str, output: str | None, collector: str | None, complain: Callable[[str], None]) -> int:
     """Write it; 0, 1 for a damaged recording (what came before the damage is written), FAILED if it can't be done."""
     from tracer.recording.files import RecordingError
-    from tracer.views.exports import ExportError
     from tracer.views.exports import export as pieces_of
 
     damages: list[str] = []
@@ -29,7 +28,7 @@ def export(path: str, name: str, output: str | None, collector: str | None, comp
             _send(b"".join(pieces), collector)
         else:
             _write(pieces, output)
-    except (RecordingError, ExportError) as error:
+    except RecordingError as error:
         complain(str(error))
         return 1
     except BrokenPipeError:
@@ -65,15 +64,18 @@ def _recorded(path: str, name: str, on_damage: Callable[[str], None]) -> Recorde
 
 def _write(pieces: Iterator[bytes], output: str | None) -> None:
     if output is None or output == "-":
-        for piece in pieces:
-            sys.stdout.buffer.write(piece)
+        sys.stdout.buffer.writelines(pieces)
         sys.stdout.buffer.flush()
+        return
+    output = os.path.realpath(output)
+    if os.path.exists(output) and not os.path.isfile(output):  # a device, a pipe: to be written to, never replaced
+        with open(output, "wb") as file:
+            file.writelines(pieces)
         return
     unfinished = f"{output}.part"
     try:
         with open(unfinished, "wb") as file:
-            for piece in pieces:
-                file.write(piece)
+            file.writelines(pieces)
         os.replace(unfinished, output)
     except BaseException:
         if os.path.exists(unfinished):

@@ -19,10 +19,6 @@ class Recorded(Struct):
     events: Callable[[], Iterator[Event]]
 
 
-class ExportError(ValueError):
-    """This recording can't be written in this format; the message says what to do."""
-
-
 class Format(NamedTuple):
     """A format: which module of this package makes it, what it is, and how much of each body it wants to have."""
 
@@ -48,7 +44,7 @@ FORMATS: dict[str, Format] = {
 
 
 def export(name: str, recorded: Recorded) -> Iterator[bytes]:
-    """The file's content, piece by piece. Raises ExportError."""
+    """The file's content, piece by piece."""
     from importlib import import_module
 
     made: Iterator[bytes] = import_module(f"{__name__}.{FORMATS[name].module}").export(recorded)

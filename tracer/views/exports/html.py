@@ -14,13 +14,14 @@ from tracer.engine.lesson import Teacher
 from tracer.engine.meaning import Meaning, meaning_of
 from tracer.engine.names import count, shorten_ids
 from tracer.events import End
-from tracer.exchanges import Exchange, Message, assemble, in_order
+from tracer.exchanges import Exchange, Message
 from tracer.proof import Proof
 from tracer.views import details, verdict
 from tracer.views.exports import Recorded
 from tracer.views.lesson import LessonView
 from tracer.views.lines import Block, painted
 from tracer.views.style import UNICODE, visible
+from tracer.wire.tls import opened
 from tracer.words import say
 
 WIDTH = 100
@@ -62,10 +63,10 @@ def _report(recorded: Recorded) -> dict[str, Any]:
 def _watched(recorded: Recorded) -> tuple[str, str]:
     """The explanation and the verdict, as the terminal shows them; no verdict where nothing was watched for one."""
     teacher, proof = Teacher(), Proof()
-    for item in in_order(assemble(proof.watch(teacher.watch(recorded.events())))):
-        if isinstance(item, Exchange):
-            proof.take(item)
+    for _ in proof.watch(teacher.watch(opened(recorded.events()))):
+        continue
     for exchange in recorded.exchanges:
+        proof.take(exchange)
         teacher.take(exchange)
     lesson = _text(LessonView(UNICODE, "en").render(teacher.lesson()))
     claims = _text(verdict.render(proof.claims(), UNICODE, "en")) if recorded.header.evidence else ""
@@ -88,7 +89,7 @@ def _exchange(exchange: Exchange) -> dict[str, Any]:
         "short": shorten_ids(visible(head.target)) if head else connect.address,
         "status": response.head.status if response else 0,
         "reason": visible(response.head.reason) if response else (connect.error or "no response"),
-        "bad": bool(exchange.failure) or (response is not None and response.head.status >= 400),
+        "bad": exchange.has_failed,
         "sent": timing.sent,
         "first": timing.first_byte,
         "done": timing.done,
