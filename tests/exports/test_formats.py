@@ -20,7 +20,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from tests.exports.exported import NAMES, asked, exchanges, export, fixture
-from tests.needs import program
+from tests.needs import need, program
 from tests.runs import Socktrace
 from tracer.views.exports import FORMATS
 from tracer.views.json_lines import to_object
@@ -144,14 +144,12 @@ for (const file of process.argv.slice(2)) {
 
 
 def test_mermaids_own_parser(tmp_path: Path) -> None:
-    """From npm: skipped where that can't be reached, since nothing else needs it."""
     npm = program("npm")
     installed = subprocess.run(
         [npm, "install", "--silent", "--no-audit", "--no-fund", "mermaid@10", "jsdom@24"],
         cwd=tmp_path, capture_output=True, check=False, timeout=240,
     )  # fmt: skip
-    if installed.returncode:
-        pytest.skip("npm can't install mermaid")
+    need(installed.returncode == 0, "npm can't install mermaid")
     (tmp_path / "check.mjs").write_text(CHECK)
     files = []
     for name in NAMES:

@@ -152,3 +152,16 @@ def test_in_a_real_terminal(tmp_path: Path) -> None:
     _, status = os.waitpid(child, 0)
     os.close(terminal)
     assert status == 0
+
+
+def test_quitting_while_it_loads() -> None:
+    """Exchanges that come when the screen is gone already are nobody's."""
+
+    async def steps(seen: Driven) -> None:
+        await seen.until(lambda: len(seen.app.shown) == 5)
+        before = list(seen.app.exchanges)
+        await seen.app.query_one("#main").remove()
+        seen.app._add(before)
+        assert seen.app.exchanges == before
+
+    drive(FIXTURES / "run.jsonl", steps)

@@ -131,6 +131,11 @@ class Exchange(Struct):
     stream_of: int | None = None
 
     @property
+    def has_failed(self) -> bool:
+        """Whether it came to nothing, or the daemon said no."""
+        return bool(self.failure) or (self.response is not None and self.response.head.status >= 400)
+
+    @property
     def size(self) -> int:
         """Bytes of both bodies and of the stream."""
         messages = sum(message.body.size for message in (self.request, self.response) if message)

@@ -28,9 +28,11 @@ def present(events: Iterable[Event], show: Show, stream: TextIO, *, at_once: boo
     from tracer.wire.tls import opened
 
     proof, teacher = _proof(show), _teacher(show)
+    if proof is not None or teacher is not None:
+        events = opened(events)
     for watcher in (proof, teacher):
         if watcher is not None:
-            events = watcher.watch(opened(events))
+            events = watcher.watch(events)
     items = _items(events, show)
     for watcher in (proof, teacher):
         if watcher is not None:

@@ -35,12 +35,8 @@ def view(path: str, complain: Callable[[str], None]) -> int:
     except RecordingError as error:
         complain(str(error))
         return 1
-    is_open = [True]
-    viewer = Viewer(shlex.join(getattr(header, "argv", [])), lambda: growing(path, lambda: is_open[0]))
-    try:
-        viewer.run()
-    finally:
-        is_open[0] = False
+    viewer = Viewer(shlex.join(getattr(header, "argv", [])), lambda: growing(path, lambda: viewer.is_running))
+    viewer.run()
     return viewer.return_code or 0
 
 

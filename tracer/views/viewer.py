@@ -50,10 +50,10 @@ class Viewer(App[None]):
         Binding("k", "move(-1)", "up", show=False),
         Binding("tab", "app.focus_next", "other side", show=False),
     ]
-    HORIZONTAL_BREAKPOINTS: list[tuple[int, str]] | None = [(0, "narrow"), (100, "wide")]  # noqa: RUF012 - as in App
 
     def __init__(self, title: str, load: Callable[[], Iterable[Exchange]]) -> None:
         super().__init__()
+        self.HORIZONTAL_BREAKPOINTS = [(0, "narrow"), (100, "wide")]
         self._command = title
         self._load = load
         self._verbosity = 2
@@ -97,6 +97,8 @@ class Viewer(App[None]):
 
     def _add(self, batch: list[Exchange]) -> None:
         """Exchanges come as they end; they are listed in the order of their requests."""
+        if not self.query("#list"):
+            return  # somebody quits while it loads
         last = self.exchanges[-1].number if self.exchanges else 0
         self.exchanges += batch
         numbers = [last, *(exchange.number for exchange in batch)]

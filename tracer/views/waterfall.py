@@ -79,8 +79,7 @@ class Row:
         start = min(size - 1, cell(timing.sent))
         wait = max(0, cell(first) - start)
         take = max(0 if wait else 1, cell(timing.done) - start - wait)
-        failed = self._exchange.failure or (self._exchange.response and self._exchange.response.head.status >= 400)
-        style = WRONG if failed else "cyan"
+        style = WRONG if self._exchange.has_failed else "cyan"
         rest = size - start - wait - take
         bar = styled((self._signs.wait * wait, style), (self._signs.take * take, style))
         return edge, (" " * start, ""), *bar, (" " * rest, ""), edge

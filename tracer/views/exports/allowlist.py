@@ -79,7 +79,8 @@ def export(recorded: Recorded) -> Iterator[bytes]:
         for need in (_Need(exchange) for exchange in recorded.exchanges if exchange.request is not None)
     }
     found = sorted(needs.values(), key=lambda need: (need.path, need.method))
-    yield f"# What was asked of the daemon by: {shlex.join(recorded.header.argv)}\n".replace("\n", " ").encode() + b"\n"
+    command = shlex.join(recorded.header.argv).replace("\n", " ")
+    yield f"# What was asked of the daemon by: {command}\n".encode()
     for need in found:
         yield f"#   {need.method:<7}{need.path}   {need.summary}\n".encode()
     yield b"\n# tecnativa/docker-socket-proxy, linuxserver/socket-proxy: whole sections of the API\n"

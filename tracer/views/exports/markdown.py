@@ -60,8 +60,7 @@ def _time(exchange: Exchange) -> str:
 
 def _problem(exchange: Exchange) -> str:
     """Why it failed and what to do; empty for an exchange that did not."""
-    status = exchange.response.head.status if exchange.response else 0
-    if not exchange.failure and status < 400:
+    if not exchange.has_failed:
         return ""
     advice = meaning_of(exchange).advice
     told = _answered(exchange)

@@ -65,7 +65,7 @@ def _span(exchange: Exchange, began: int, trace: str, root: str) -> dict[str, An
     done = max(sent, timing.done or sent)
     meaning = meaning_of(exchange)
     status = exchange.response.head.status if exchange.response else None
-    failed = exchange.failure or (str(status) if status is not None and status >= 400 else None)
+    failed = (exchange.failure or str(status)) if exchange.has_failed else None
     method = exchange.request.head.method if exchange.request else "connect"
     route = meaning.operation.path if meaning.operation else None
     return {

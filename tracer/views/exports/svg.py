@@ -60,8 +60,7 @@ class _Exchange:
 
     def __call__(self, y: int) -> str:
         exchange = self._exchange
-        status = exchange.response.head.status if exchange.response else 0
-        style = "good" if 100 <= status < 400 and not exchange.failure else "bad"
+        style = "bad" if exchange.has_failed or exchange.response is None else "good"
         summary = escape(meaning_of(exchange).summary or "")
         return (
             f"<g><title>{summary}</title>\n"
