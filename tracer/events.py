@@ -113,6 +113,8 @@ class Connect(Struct, frozen=True, kw_only=True, tag_field="type", tag="connect"
     file: SocketFile | None = None
     midway: bool = False
     """The connection was open before we looked: its first bytes may be the rest of a message."""
+    other: bool = False
+    """Nobody named this address: it is followed because every stream socket is."""
 
 
 class PeerFound(Struct, frozen=True, kw_only=True, tag_field="type", tag="peer"):

@@ -7,6 +7,7 @@ import socket
 import sys
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -82,3 +83,11 @@ def test_a_non_blocking_connect_that_is_refused(socktrace: Socktrace) -> None:
     assert "ECONNREFUSED" in outcomes
     (told,) = [item for item in assemble(run.events) if isinstance(item, Exchange)]
     assert told.failure == f"could not connect to 127.0.0.1:{port}: ECONNREFUSED"
+
+
+def test_a_socket_that_nobody_named_gets_no_advice_about_docker(socktrace: Socktrace, tmp_path: Path) -> None:
+    code = "import socket,sys; socket.socket(socket.AF_UNIX).connect_ex(sys.argv[1])"
+    for name, options, advised in (("nscd.sock", ("--all-sockets",), False), ("docker.sock", ("--all-sockets",), True)):
+        run = socktrace(sys.executable, "-c", code, str(tmp_path / name), options=options)
+        assert "ENOENT" in run.stderr
+        assert ("Is Docker installed" in " ".join(run.stderr.split())) is advised, run.stderr

@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
+import os
+import pty
+import re
+import select
+import signal
+import sys
+import termios
+import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+import pyte
 import pytest
-from textual.widgets import Input, Label, Static
+from textual import events
+from textual.widgets import DataTable, Input, Label, Static
 
-from tests.runs import Socktrace
+from tests.runs import ROOT, Socktrace
 from tracer.pipeline.viewing import growing
+from tracer.views.pane import Pane, _Screen
 from tracer.views.viewer import Viewer
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
@@ -53,7 +63,7 @@ class Driven:
 def drive(recording: Path, steps: Steps, size: tuple[int, int] = (140, 40)) -> None:
     async def run() -> None:
         is_open = [True]
-        app = Viewer("docker run x", lambda: growing(str(recording), lambda: is_open[0]))
+        app = Viewer("docker run x", lambda: growing(str(recording), lambda: is_open[0], app.warn))
         async with app.run_test(size=size) as pilot:
             await steps(Driven(app, pilot.press))
             is_open[0] = False
@@ -123,35 +133,60 @@ def test_where_there_is_no_terminal(socktrace: Socktrace) -> None:
     assert "socktrace show" in done.stderr
 
 
-def test_in_a_real_terminal(tmp_path: Path) -> None:
-    import os
-    import pty
-    import select
-    import sys
-    import time
+class Terminal:
+    """socktrace in a terminal of 120 columns and 30 rows, whose screen is pyte's."""
 
-    recording = tmp_path / "x.jsonl"
-    shutil.copy(FIXTURES / "ps.jsonl", recording)
-    child, terminal = pty.fork()
-    if child == 0:
-        os.environ.update(TERM="xterm-256color", COLUMNS="120", LINES="30")
-        os.execv(sys.executable, [sys.executable, "-m", "tracer", "view", str(recording)])
-    seen = b""
-    ends = time.monotonic() + 20
-    while time.monotonic() < ends and b"containers/json" not in seen:
-        if select.select([terminal], [], [], 0.2)[0]:
-            seen += os.read(terminal, 65536)
-    assert b"containers/json" in seen
-    os.write(terminal, b"q")
-    while time.monotonic() < ends:
+    def __init__(self, arguments: list[str]) -> None:
+        self._screen = pyte.Screen(120, 30)
+        self._stream = pyte.ByteStream(self._screen)
+        self._pid, self._fd = pty.fork()
+        if self._pid == 0:
+            os.environ.update(TERM="xterm-256color", COLUMNS="120", LINES="30", PYTHONPATH=str(ROOT))
+            os.execv(sys.executable, [sys.executable, "-m", "tracer", *arguments])
+        termios.tcsetwinsize(self._fd, (30, 120))
+
+    def __enter__(self) -> Terminal:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        os.close(self._fd)
+        if self._pid:
+            os.kill(self._pid, signal.SIGKILL)
+            os.waitpid(self._pid, 0)
+
+    @property
+    def text(self) -> str:
+        return "\n".join(self._screen.display)
+
+    def write(self, keys: bytes) -> None:
+        os.write(self._fd, keys)
+
+    def _read(self) -> bool:
         try:
-            if select.select([terminal], [], [], 0.2)[0] and not os.read(terminal, 65536):
-                break
+            said = os.read(self._fd, 1 << 16) if select.select([self._fd], [], [], 0.1)[0] else b""
         except OSError:
-            break
-    _, status = os.waitpid(child, 0)
-    os.close(terminal)
-    assert status == 0
+            return False
+        self._stream.feed(said)
+        return True
+
+    def until(self, what: str, is_so: Callable[[str], bool]) -> None:
+        ends = time.monotonic() + 30
+        while not is_so(self.text):
+            assert (time.monotonic() < ends and self._read()) or is_so(self.text), f"no {what}:\n{self.text}"
+
+    def ended(self) -> int:
+        while self._read():
+            continue
+        _, status = os.waitpid(self._pid, 0)
+        self._pid = 0
+        return os.waitstatus_to_exitcode(status)
+
+
+def test_in_a_real_terminal(tmp_path: Path) -> None:
+    with Terminal(["view", str(FIXTURES / "ps.jsonl")]) as terminal:
+        terminal.until("exchange", lambda text: "containers/json" in text)
+        terminal.write(b"q")
+        assert terminal.ended() == 0
 
 
 def test_quitting_while_it_loads() -> None:
@@ -165,3 +200,112 @@ def test_quitting_while_it_loads() -> None:
         assert seen.app.exchanges == before
 
     drive(FIXTURES / "run.jsonl", steps)
+
+
+def test_damage_is_told(tmp_path: Path) -> None:
+    lines = (FIXTURES / "run.jsonl").read_bytes().splitlines(keepends=True)
+    recording = tmp_path / "damaged.jsonl"
+    half = next(number for number, line in enumerate(lines) if b"201 Created" in line) + 1
+    recording.write_bytes(b"".join(lines[:half]) + b"{not json\n" + b"".join(lines[half:]))
+
+    async def steps(seen: Driven) -> None:
+        await seen.until(lambda: len(seen.app._notifications) == 1)
+        said = next(iter(seen.app._notifications)).message
+        assert f"line {half + 1}: " in said
+        assert len(seen.app.shown) == 2
+
+    drive(recording, steps)
+
+
+def test_what_goes_on_has_a_row_from_its_request_on(tmp_path: Path) -> None:
+    """An attach lasts as long as its container: it is listed when it is asked for, and filled in."""
+    lines = (FIXTURES / "run.jsonl").read_bytes().splitlines(keepends=True)
+    recording = tmp_path / "growing.jsonl"
+    asked = next(number for number, line in enumerate(lines) if b'"out"' in line and b"/attach?" in line) + 1
+    answered = next(number for number, line in enumerate(lines) if b"101 UPGRADED" in line) + 1
+    recording.write_bytes(b"".join(lines[:asked]))
+
+    async def steps(seen: Driven) -> None:
+        await seen.until(lambda: _row(seen, 3)[:2] == ["3", "…"])
+        with recording.open("ab") as file:
+            file.write(b"".join(lines[asked:answered]))
+        await seen.until(lambda: _row(seen, 3)[1] == "101")
+        with recording.open("ab") as file:
+            file.write(b"".join(lines[answered:]))
+        await seen.until(lambda: len(seen.app.exchanges) == 5)
+        assert [one.number for one in seen.app.shown] == [1, 2, 3, 4, 5]
+
+    drive(recording, steps)
+
+
+def _row(seen: Driven, number: int) -> list[str]:
+    table = seen.app.query_one("#list", DataTable)
+    if str(number) not in [key.value for key in table.rows]:
+        return ["", ""]
+    return [str(cell) for cell in table.get_row(str(number))]
+
+
+def test_a_pane_has_the_command(tmp_path: Path) -> None:
+    """--tui on a terminal: the command has one of its own, keys reach it, and its exit status is ours."""
+    recording = tmp_path / "kept.jsonl"
+    script = "stty size; read line; echo got $line; echo to std''err >&2; exit 7"
+    with Terminal(["--tui", "-w", str(recording), "sh", "-c", script]) as terminal:
+        terminal.until("size", lambda text: re.search(r"│\d+ 118", text) is not None)
+        terminal.write(b"hello\r")
+        terminal.until("its output", lambda text: "got hello" in text and "to stderr" in text)
+        terminal.until("its end", lambda text: "exit status 7" in text)
+        terminal.write(b"q")
+        assert terminal.ended() == 7
+    assert b'"exit_code":7' in recording.read_bytes()
+
+
+def test_what_a_quick_command_says_is_not_lost() -> None:
+    with Terminal(["--tui", "no-such-command"]) as terminal:
+        terminal.until("the complaint", lambda text: "no-such-command: command not found" in text)
+        terminal.until("the status", lambda text: "exit status 127" in text)
+        terminal.write(b"q")
+        assert terminal.ended() == 127
+
+
+def test_leaving_a_command_that_runs() -> None:
+    with Terminal(["--tui", "sh", "-c", "trap '' HUP TERM; echo rea''dy; while :; do sleep 1; done"]) as terminal:
+        terminal.until("the command", lambda text: "ready" in text)
+        terminal.write(b"\x1b[17~")
+        terminal.until("the list's keys", lambda text: "f6 to the command" in text)
+        terminal.write(b"q")
+        terminal.until("the question", lambda text: "q once more" in text)
+        terminal.write(b"q")
+        assert terminal.ended() == 137
+        terminal.until("the sentence", lambda text: "it was killed" in text)
+
+
+def test_a_smaller_pane_keeps_the_end() -> None:
+    screen = _Screen(lambda text: None)
+    stream = pyte.ByteStream(screen)
+    screen.resize(15, 40)
+    stream.feed(b"".join(b"line %d\r\n" % number for number in range(30)))
+    screen.resize(6, 30)
+    stream.feed(b"the end")
+    assert [line.strip() for line in screen.display] == [*(f"line {number}" for number in range(25, 30)), "the end"]
+    screen.prev_page()
+    assert screen.display[0].strip() == "line 22"
+
+
+@pytest.mark.parametrize(
+    ("key", "character", "sent"),
+    [
+        ("a", "a", "a"),
+        ("ế", "ế", "ế"),
+        ("enter", "\r", "\r"),
+        ("ctrl+p", "\x10", "\x10"),
+        ("ctrl+q", "\x11", "\x11"),
+        ("ctrl+c", "\x03", "\x03"),
+        ("up", None, "\x1b[A"),
+        ("alt+f", None, "\x1bf"),
+        ("tab", "\t", "\t"),
+        ("f6", None, None),
+    ],
+)
+def test_keys_of_the_pane(key: str, character: str | None, sent: str | None) -> None:
+    pane = Pane(-1, -1, lambda rows, columns: None, lambda: "")
+    assert pane._typed(events.Key(key, character)) == sent

@@ -89,7 +89,11 @@ class Follow:
 
     def wants(self, address: Address) -> bool:
         """Whether a connection to `address` is to be captured."""
-        if self._everything or address.text in self._patterns:
+        return self._everything or self.names(address)
+
+    def names(self, address: Address) -> bool:
+        """Whether `address` is one of those to follow, not only a stream socket like any other."""
+        if address.text in self._patterns:
             return True
         if address.family != "unix":
             return False

@@ -13,6 +13,7 @@ from tracer.cli.messages import complain
 from tracer.cli.options import add_display_options, show_of
 from tracer.pipeline.live import run, watch
 from tracer.pipeline.settings import Trace
+from tracer.pipeline.viewing import in_pane
 
 VARIABLE = "SOCKTRACE_OPTIONS"
 """Options that a user always wants for a traced run, as in a shell."""
@@ -55,6 +56,9 @@ def parser() -> argparse.ArgumentParser:
     output.add_argument("--html", metavar="FILE", help="also write a report for browsers, in one page")
     output.add_argument("-q", "--quiet", action="store_true", help="no timeline (with -w: only the file)")
     output.add_argument("--live", action="store_true", help="print each exchange as soon as it is complete")
+    output.add_argument(
+        "--tui", action="store_true", help="the viewer: COMMAND in a pane of its own, its exchanges below"
+    )
     output.add_argument("--no-redact", action="store_true", help="keep secrets in what is written and shown")
     output.add_argument(
         "-p", "--pid", metavar="PID", type=_pid, help="follow a program that is already running, until Ctrl-C"
@@ -103,6 +107,9 @@ def _watch(options: argparse.Namespace) -> int:
     if options.command:
         complain("give either -p PID or a COMMAND, not both")
         return 2
+    if options.tui:
+        complain("--tui needs a COMMAND; for a running program: socktrace -p PID -w FILE, and socktrace view FILE")
+        return 2
     options.live = True
     return watch(options.pid, _trace(options, ["-p", str(options.pid)]), show_of(options), complain)
 
@@ -113,7 +120,7 @@ def _trace(options: argparse.Namespace, argv: Sequence[str]) -> Trace:
         sockets=options.socket,
         all_sockets=options.all_sockets,
         redact=not options.no_redact,
-        write=options.write,
+        writes=[options.write] if options.write else [],
         html=options.html,
         evidence=options.prove,
     )
@@ -135,4 +142,5 @@ def main(argv: Sequence[str]) -> int:
         made.print_usage(sys.stderr)
         complain("name a command to run, such as: socktrace docker ps")
         return 2
-    return run(_trace(options, command), show_of(options), complain)
+    go = in_pane if options.tui else run
+    return go(_trace(options, command), show_of(options), complain)

@@ -59,8 +59,8 @@ STATUSES = {400: "bad_request", 401: "registry_denied", 403: "forbidden", 404: "
 
 
 def of_connect(connect: Connect) -> Said | None:
-    """Why a connection could not be made; None for one that was."""
-    if connect.error is None:
+    """Why a connection could not be made; None for one that was, and for sockets that are no daemon's."""
+    if connect.error is None or connect.other:
         return None
     table = UNIX if connect.family == "unix" else INET
     values = {"address": connect.address, "error": in_words(connect.error), "owner": _owner(connect)}

@@ -108,6 +108,8 @@ def _vertices(aux: Any) -> list[str]:
 
 def entry_in_words(entry: Any) -> str | None:
     """One entry of an answer that grows; None for one that says nothing to people."""
+    if entry is None:
+        return None
     if not isinstance(entry, dict):
         return str(entry)
     if "text" in entry and "stream" in entry:

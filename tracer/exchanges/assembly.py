@@ -41,7 +41,7 @@ def assemble(
 
     With `keep_pieces` every syscall of an exchange is kept with its bytes (for `-vvv` and for replaying); bodies of up
     to `keep_bodies` bytes are kept as they were transferred (for what is exported). With `live`
-    the entries of exchanges that go on come as Growth, as soon as they are there.
+    the heads and entries of exchanges that go on come as Growth, as soon as they are there.
     """
     numbers = _numbers()
     conversations: dict[int, Conversation] = {}

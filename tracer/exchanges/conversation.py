@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 from tracer.events import Credentials, Data, Direction, Failed, Shutdown, Tls
@@ -229,6 +230,7 @@ class Conversation:
             pending.request = _Side(head, self._on_entry(pending, direction), self._keep_bodies)
             pending.exchange.logins = self._credentials.pop(head.at, []) or registry_auth.of_head(head)
             pending.exchange.timing.sent = self._began("out", event)
+            self._tell(pending, direction, None)
             return
         if pending.exchange.timing.first_byte is None:
             pending.exchange.timing.first_byte = self._began("in", event)
@@ -236,21 +238,22 @@ class Conversation:
             pending.exchange.informational.append(head)
         else:
             pending.response = _Side(head, self._on_entry(pending, direction), self._keep_bodies)
+            self._tell(pending, direction, None)
 
     def _on_entry(self, pending: _Pending, direction: Direction) -> OnEntry | None:
         """For a live view: what to tell about an exchange that grows."""
+        return partial(self._tell, pending, direction) if self._live else None
+
+    def _tell(self, pending: _Pending, direction: Direction, entry: Any) -> None:
+        """A live view hears of a new head, or of an entry of a body or stream."""
         if not self._live:
-            return None
-
-        def grew(entry: Any) -> None:
-            exchange = pending.exchange
-            if pending.request is not None and exchange.request is None:
-                exchange.request = Message(pending.request.head, complete=False)
-            if pending.response is not None and exchange.response is None:
-                exchange.response = Message(pending.response.head, complete=False)
-            self._grown.append(Growth(exchange, self._now, direction, entry))
-
-        return grew
+            return
+        exchange = pending.exchange
+        if pending.request is not None and exchange.request is None:
+            exchange.request = Message(pending.request.head, complete=False)
+        if pending.response is not None and exchange.response is None:
+            exchange.response = Message(pending.response.head, complete=False)
+        self._grown.append(Growth(exchange, self._now, direction, entry))
 
     def _began(self, direction: Direction, event: Data) -> float:
         """When the first byte of a head that is complete now was seen."""

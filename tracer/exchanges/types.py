@@ -143,7 +143,10 @@ class Exchange(Struct):
 
 
 class Growth(Struct, frozen=True):
-    """A part of an exchange that is still going on: a JSON line, a frame of output, a member of an archive."""
+    """A part of an exchange that is still going on: a JSON line, a frame of output, a member of an archive.
+
+    `entry` is None for the head of its request or its response.
+    """
 
     exchange: Exchange
     t: float

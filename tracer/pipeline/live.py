@@ -98,10 +98,10 @@ def _open_outputs(trace: Trace, show: Show) -> tuple[TextIO, list[Keeper]]:
     try:
         output = open(show.output, "w", encoding="utf-8") if show.output else sys.stderr
         keepers: list[Keeper] = []
-        if trace.write is not None:
+        if trace.writes:
             from tracer.recording.writer import Writer
 
-            keepers.append(Writer(trace.write))
+            keepers += map(Writer, trace.writes)
         if trace.html is not None:
             from tracer.pipeline.reporting import Report
 

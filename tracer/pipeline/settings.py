@@ -53,7 +53,7 @@ class Show:
 
 
 class Trace:
-    """What to trace and what to keep of it."""
+    """What to trace and what to keep of it: recordings (`writes`) and a report (`html`)."""
 
     def __init__(
         self,
@@ -61,7 +61,7 @@ class Trace:
         sockets: Sequence[str] = (),
         all_sockets: bool = False,
         redact: bool = True,
-        write: str | None = None,
+        writes: Sequence[str] = (),
         html: str | None = None,
         evidence: bool = False,
     ) -> None:
@@ -69,6 +69,6 @@ class Trace:
         self.sockets = sockets
         self.all_sockets = all_sockets
         self.redact = redact
-        self.write = write
+        self.writes = writes
         self.html = html
         self.evidence = evidence

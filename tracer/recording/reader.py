@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import BinaryIO
 
 from tracer.events import End, Event, Header, Note
@@ -21,49 +22,55 @@ def read(path: str, on_damage: Callable[[str], None] = lambda message: None) -> 
     with file:
         yield _header(path, file)
         t = 0.0
-        for number, problem, event in _lines(path, file):
+        for number, problem, event in _lines(file.readline):
             if event is not None:
                 t = getattr(event, "t", t)
                 yield event
             elif problem:
-                message = f"{path}, line {number}: {problem}; everything before it is shown"
+                message = _ends_at(path, number, problem)
                 on_damage(message)
                 yield Note(t=t, message=message)
                 return
 
 
-def follow(path: str, go_on: Callable[[], bool]) -> Iterator[Event]:
+def follow(path: str, go_on: Callable[[], bool], on_damage: Callable[[str], None]) -> Iterator[Event]:
     """The events of a recording that is being written, up to its end.
 
-    Where there is no more yet, `go_on` is asked; it takes a rest, and says False to give up. Raises RecordingError as
-    `read` does. Compressed recordings come in large pieces, and damage ends the events.
+    Where there is no more yet, `go_on` is asked; it takes a rest, and says False to give up. Damage and errors are as
+    `read` has them. Compressed recordings come in large pieces.
     """
     with open_to_read(path) as file:
         yield _header(path, file)
-        line = b""
-        while True:
-            line += file.readline()
-            if not line.endswith(b"\n"):
-                if not go_on():
-                    return
-                continue
-            try:
-                event = decode(line)
-            except ValueError:
+        for number, problem, event in _lines(partial(_growing, file, go_on)):
+            if problem:
+                on_damage(_ends_at(path, number, problem))
                 return
-            line = b""
             if event is not None:
                 yield event
             if isinstance(event, End):
                 return
 
 
-def _lines(path: str, file: BinaryIO) -> Iterator[tuple[int, str, Event | None]]:
+def _growing(file: BinaryIO, go_on: Callable[[], bool]) -> bytes:
+    """The next line, as soon as it is whole; empty if there is none to come."""
+    line = file.readline()
+    while not line.endswith(b"\n"):
+        if not go_on():
+            return b""
+        line += file.readline()
+    return line
+
+
+def _ends_at(path: str, number: int, problem: str) -> str:
+    return f"{path}, line {number}: {problem}; everything before it is shown"
+
+
+def _lines(next_line: Callable[[], bytes]) -> Iterator[tuple[int, str, Event | None]]:
     number = 1
     while True:
         number += 1
         try:
-            raw = file.readline()
+            raw = next_line()
         except damage() as error:
             yield number, f"the compressed file is damaged ({error})", None
             return
