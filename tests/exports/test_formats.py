@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import re
 import shlex
 import subprocess
+import sys
 import threading
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator
@@ -19,9 +21,13 @@ from haralyzer import HarParser
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
+from fixtures.private_daemon import IMAGE, Daemon
 from tests.exports.exported import NAMES, asked, exchanges, export, fixture
 from tests.needs import need, program
 from tests.runs import Socktrace
+from tracer.events import End, Output
+from tracer.recording.reader import read
+from tracer.recording.writer import Writer
 from tracer.views.exports import FORMATS
 from tracer.views.json_lines import to_object
 
@@ -280,3 +286,66 @@ def test_rules_by_section() -> None:
     assert {"CONTAINERS", "EXEC", "PING", "POST"} == opened
     only_reading = export(fixture("ps"), "allowlist").decode()
     assert "POST" not in only_reading
+
+
+# asciicast
+
+
+def film(cast: bytes) -> tuple[dict[str, object], list[tuple[float, str, str]]]:
+    header, *lines = map(json.loads, cast.decode().splitlines())
+    return header, [(t, kind, data) for t, kind, data in lines]
+
+
+def played(cast: bytes, folder: Path) -> str:
+    """What asciinema shows of it, without colours."""
+    file = folder / "x.cast"
+    file.write_bytes(cast)
+    done = subprocess.run(
+        [sys.executable, "-m", "asciinema", "cat", str(file)],
+        capture_output=True, text=True, check=True, env={**os.environ, "LC_ALL": "C.UTF-8"},
+    )  # fmt: skip
+    return re.sub(r"\x1b\[\d+m", "", done.stdout)
+
+
+def test_a_film_has_the_output_and_the_calls_in_their_order(
+    socktrace: Socktrace, daemon: Daemon, tmp_path: Path
+) -> None:
+    run = socktrace(
+        "docker", "run", "--rm", "--network", "none", IMAGE, "echo", "hello film",
+        options=("-q", "--prove"), env=daemon.environment,
+    )  # fmt: skip
+    cast = export(run.recording, "asciicast")
+    shown = played(cast, tmp_path)
+    order = ("$ docker run", "▶ 1  HEAD", "◀ 1  200", "/start", "hello film\n", "◀ 3  101")
+    places = [shown.index(text) for text in order]
+    assert places == sorted(places)
+    assert "not recorded" not in shown
+    _, lines = film(cast)
+    assert [t for t, _, _ in lines] == sorted(t for t, _, _ in lines)
+    assert len([kind for _, kind, _ in lines if kind == "m"]) == len(exchanges(run.recording)) == 5
+    assert lines[-1][0] > 10 * 0.4, "each of five calls is held twice"
+
+
+def test_a_film_without_output_says_so(tmp_path: Path) -> None:
+    assert played(export(fixture("ps"), "asciicast"), tmp_path).endswith("socktrace --prove -w FILE does)\n")
+
+
+def test_a_film_keeps_out_of_a_program_that_draws(tmp_path: Path) -> None:
+    events = list(read(str(fixture("ps"))))
+    writer = Writer(str(tmp_path / "drawn.jsonl"))
+    for event in events:
+        if isinstance(event, End):
+            for data in ("\x1b[2J\x1b[Hall ế".encode()[:-1], "ế mine\n".encode()[-7:]):
+                writer.write(Output(t=event.t, pid=1, tid=1, fd=1, size=len(data), payload=data))
+        writer.write(event)
+    writer.close()
+    _, lines = film(export(tmp_path / "drawn.jsonl", "asciicast"))
+    assert [data for _, kind, data in lines if kind == "m"] == ["HEAD /_ping", "GET /v1.41/containers/json?all=1"]
+    assert not any("▶" in data for _, kind, data in lines if kind == "o")
+    assert "\x1b[2J\x1b[Hall ế mine\r\n" in "".join(data for _, kind, data in lines if kind == "o")
+
+
+def test_a_film_is_as_large_as_the_terminal_was() -> None:
+    header, _ = film(export(fixture("run-terminal"), "asciicast"))
+    resize = next(target for _, target in asked(fixture("run-terminal")) if "/resize" in target)
+    assert f"h={header['height']}&w={header['width']}" in resize

@@ -35,6 +35,7 @@ FORMATS: dict[str, Format] = {
     "python": Format("python", "a Python program that makes them with the docker SDK or requests", 16 << 20),
     "mermaid": Format("mermaid", "a sequence diagram, for Markdown"),
     "svg": Format("svg", "the same as a picture"),
+    "asciicast": Format("asciicast", "a film for asciinema: the command's output with its calls between"),
     "markdown": Format("markdown", "a report for an issue"),
     "json": Format("json_array", "the objects of --json in one array"),
     "allowlist": Format("allowlist", "what a socket proxy has to allow"),
