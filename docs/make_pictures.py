@@ -61,7 +61,7 @@ def _shoot(name: str, size: str, script: str) -> None:
     """A picture of the report of the lesson `run`, after a script."""
     with tempfile.TemporaryDirectory() as folder:
         page = Path(folder) / "report.html"
-        export(str(LESSONS / "run.jsonl"), "html", str(page), None, print)
+        export(str(LESSONS / "run.jsonl"), "html", str(page), print)
         with page.open("a") as file:
             file.write(f"<script>{script}</script>")
         options = ["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", f"--window-size={size}"]

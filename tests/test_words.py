@@ -76,6 +76,13 @@ def test_every_text_is_used(key: str) -> None:
     assert re.search(rf"[\"'.]{re.escape(last)}[\"'}}]|{re.escape(key)}", SOURCE), key
 
 
+def test_every_word_of_the_report_is_on_its_page() -> None:
+    exports = TRACER / "views" / "exports"
+    page = (exports / "report.html").read_text() + (exports / "html.py").read_text()
+    for key in (key.partition(".")[2] for key in ENGLISH if key.startswith("report.")):
+        assert re.search(rf"(words\.|report\.|\"){key}\b", page), key
+
+
 @pytest.mark.parametrize(
     ("wanted", "environment", "code"),
     [

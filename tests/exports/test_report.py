@@ -22,7 +22,7 @@ from tracer.recording.writer import Writer
 REPORT = Path(__file__).parents[2] / "tracer" / "views" / "exports" / "report.html"
 
 
-def in_browser(recording: Path, folder: Path, steps: str) -> Any:
+def in_browser(recording: Path, folder: Path, steps: str, *options: str) -> Any:
     """Open the report, run JavaScript that sets `result`, and give that back."""
     page = folder / "report.html"
     script = f"""<script>
@@ -35,7 +35,7 @@ def in_browser(recording: Path, folder: Path, steps: str) -> Any:
         {steps}
         document.body.dataset.result = JSON.stringify(result);
     </script>"""
-    page.write_bytes(export(recording, "html") + script.encode())
+    page.write_bytes(export(recording, "html", *options) + script.encode())
     done = subprocess.run(
         [program("chromium"), "--headless", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=2000",
          f"--user-data-dir={folder}/profile", "--dump-dom", f"file://{page}"],
@@ -44,6 +44,21 @@ def in_browser(recording: Path, folder: Path, steps: str) -> Any:
     found = re.search(r'<body[^>]* data-result="([^"]*)"', done.stdout)
     assert found, "the page's script did not run to its end"
     return json.loads(html.unescape(found[1]))
+
+
+def test_in_vietnamese(tmp_path: Path) -> None:
+    steps = """
+        rows()[1].click();
+        result = {lang: document.documentElement.lang, count: $('count').textContent, text: document.body.textContent,
+            hint: $('search').placeholder, name: $('list').getAttribute('aria-label')};
+    """
+    told = in_browser(fixture("run"), tmp_path, steps, "--lang", "vi")
+    assert (told["lang"], told["count"]) == ("vi", "5 cặp yêu cầu và trả lời")
+    assert told["hint"].startswith("Tìm trong yêu cầu")
+    assert told["name"] == "Các cặp yêu cầu và trả lời"
+    for text in ("trên 3 kết nối", "mã kết thúc 0", "Giải thích lần chạy này", "Tạo một container từ image", "Yêu cầu"):
+        assert text in told["text"], text
+    assert "undefined" not in told["text"]
 
 
 def test_a_click_opens_an_exchange_and_a_second_one_closes_it(tmp_path: Path) -> None:

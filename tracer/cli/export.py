@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Sequence
 
 from tracer.cli.messages import complain
 from tracer.pipeline.exporting import export
 from tracer.views.exports import FORMATS
+from tracer.words import LANGUAGES, language
 
 
 def main(argv: Sequence[str]) -> int:
@@ -24,7 +26,15 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("-f", "--format", required=True, choices=FORMATS, metavar="FORMAT", help="see below")
     parser.add_argument("-o", "--output", metavar="OUT", help="a file, instead of stdout")
     parser.add_argument("--otlp-endpoint", metavar="URL", help="with -f otlp: send the spans to this collector instead")
+    parser.add_argument("--lang", choices=LANGUAGES, help="with -f html: the language of the report (default: by LANG)")
     options = parser.parse_args(argv)
     if options.otlp_endpoint and options.format != "otlp":
         parser.error("--otlp-endpoint goes with -f otlp")
-    return export(options.file, options.format, options.output, options.otlp_endpoint, complain)
+    return export(
+        options.file,
+        options.format,
+        options.output,
+        complain,
+        collector=options.otlp_endpoint,
+        language=language(options.lang, os.environ),
+    )

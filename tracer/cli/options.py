@@ -34,7 +34,9 @@ def add_display_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--waterfall", action="store_true", help="a bar for each exchange: what took how long")
     group.add_argument("--prove", action="store_true", help="a verdict with its evidence; exit status 121 if it fails")
     group.add_argument("--explain", action="store_true", help="teach: what each step is for, flag by flag")
-    group.add_argument("--lang", choices=("en", "vi"), help="the language of --explain and --prove (default: by LANG)")
+    group.add_argument(
+        "--lang", choices=("en", "vi"), help="the language of --explain, --prove and reports (default: by LANG)"
+    )
     group.add_argument("-o", "--output", metavar="FILE", help="write it to FILE")
     group.add_argument(
         "--color",

@@ -115,6 +115,8 @@ def _watch(options: argparse.Namespace) -> int:
 
 
 def _trace(options: argparse.Namespace, argv: Sequence[str]) -> Trace:
+    from tracer.words import language
+
     return Trace(
         argv=argv,
         sockets=options.socket,
@@ -123,6 +125,7 @@ def _trace(options: argparse.Namespace, argv: Sequence[str]) -> Trace:
         writes=[options.write] if options.write else [],
         html=options.html,
         evidence=options.prove,
+        language=language(options.lang, os.environ),
     )
 
 

@@ -16,14 +16,22 @@ if TYPE_CHECKING:
 TIMEOUT = 30
 
 
-def export(path: str, name: str, output: str | None, collector: str | None, complain: Callable[[str], None]) -> int:
+def export(
+    path: str,
+    name: str,
+    output: str | None,
+    complain: Callable[[str], None],
+    *,
+    collector: str | None = None,
+    language: str = "en",
+) -> int:
     """Write it; 0, 1 for a damaged recording (what came before the damage is written), FAILED if it can't be done."""
     from tracer.recording.files import RecordingError
     from tracer.views.exports import export as pieces_of
 
     damages: list[str] = []
     try:
-        pieces = pieces_of(name, _recorded(path, name, damages.append))
+        pieces = pieces_of(name, _recorded(path, name, language, damages.append))
         if collector is not None:
             _send(b"".join(pieces), collector)
         else:
@@ -42,7 +50,7 @@ def export(path: str, name: str, output: str | None, collector: str | None, comp
     return 1 if damages else 0
 
 
-def _recorded(path: str, name: str, on_damage: Callable[[str], None]) -> Recorded:
+def _recorded(path: str, name: str, language: str, on_damage: Callable[[str], None]) -> Recorded:
     from tracer.engine.stories import told
     from tracer.events import Event, Header
     from tracer.exchanges import Exchange, assemble, in_order
@@ -59,7 +67,7 @@ def _recorded(path: str, name: str, on_damage: Callable[[str], None]) -> Recorde
     assert isinstance(header, Header)
     bodies = FORMATS[name].bodies
     items = in_order(told(assemble(chain([header], first), keep_bodies=bodies)))
-    return Recorded(header, [item for item in items if isinstance(item, Exchange)], events)
+    return Recorded(header, [item for item in items if isinstance(item, Exchange)], events, language)
 
 
 def _write(pieces: Iterator[bytes], output: str | None) -> None:

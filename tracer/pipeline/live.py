@@ -105,7 +105,7 @@ def _open_outputs(trace: Trace, show: Show) -> tuple[TextIO, list[Keeper]]:
         if trace.html is not None:
             from tracer.pipeline.reporting import Report
 
-            keepers.append(Report(trace.html))
+            keepers.append(Report(trace.html, trace.language))
         return output, keepers
     except RecordingError as error:
         raise _Failed(str(error), FAILED) from None

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 class Report:
     """Takes events as a Writer does; `problem` is the sentence to show, if any."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, language: str) -> None:
         """Make sure that the file can be written. Raises RecordingError if not."""
         try:
             with open(path, "ab"):
@@ -24,6 +24,7 @@ class Report:
         except OSError as error:
             raise RecordingError(f"can't write {path}: {error.strerror}") from None
         self._path = path
+        self._language = language
         self._folder = tempfile.TemporaryDirectory()
         self._events = os.path.join(self._folder.name, "run.jsonl")
         self._writer = Writer(self._events)
@@ -43,7 +44,7 @@ class Report:
 
         self._writer.close()
         said: list[str] = []
-        export(self._events, "html", self._path, None, said.append)
+        export(self._events, "html", self._path, said.append, language=self._language)
         self._folder.cleanup()
         if said and self._writer.problem is None:
             self._writer.problem = said[0]

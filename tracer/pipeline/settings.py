@@ -53,7 +53,7 @@ class Show:
 
 
 class Trace:
-    """What to trace and what to keep of it: recordings (`writes`) and a report (`html`)."""
+    """What to trace and what to keep of it: recordings (`writes`) and a report (`html`) in `language`."""
 
     def __init__(
         self,
@@ -64,6 +64,7 @@ class Trace:
         writes: Sequence[str] = (),
         html: str | None = None,
         evidence: bool = False,
+        language: str = "en",
     ) -> None:
         self.argv = argv
         self.sockets = sockets
@@ -72,3 +73,4 @@ class Trace:
         self.writes = writes
         self.html = html
         self.evidence = evidence
+        self.language = language

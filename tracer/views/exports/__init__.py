@@ -12,11 +12,15 @@ from tracer.exchanges import Exchange
 
 
 class Recorded(Struct):
-    """What is exported: the run, its exchanges in the order of their requests, and its events, as often as needed."""
+    """What is exported: the run, its exchanges in the order of their requests, and its events, as often as needed.
+
+    `language` is that of what is written for people to read, where the format has it.
+    """
 
     header: Header
     exchanges: list[Exchange]
     events: Callable[[], Iterator[Event]]
+    language: str = "en"
 
 
 class Format(NamedTuple):

@@ -12,7 +12,7 @@ from tracer import __version__
 from tracer.engine import generic
 from tracer.engine.lesson import Teacher
 from tracer.engine.meaning import Meaning, meaning_of
-from tracer.engine.names import count, shorten_ids
+from tracer.engine.names import shorten_ids
 from tracer.events import End
 from tracer.exchanges import Exchange, Message
 from tracer.proof import Proof
@@ -22,9 +22,10 @@ from tracer.views.lesson import LessonView
 from tracer.views.lines import Block, painted
 from tracer.views.style import UNICODE, visible
 from tracer.wire.tls import opened
-from tracer.words import say
+from tracer.words import catalogue, say
 
 WIDTH = 100
+WORDS = "report."
 MOST_LINES = 2000
 """Of a body or stream that are shown."""
 
@@ -39,25 +40,34 @@ def export(recorded: Recorded) -> Iterator[bytes]:
 
 
 def _report(recorded: Recorded) -> dict[str, Any]:
-    header = recorded.header
+    header, language = recorded.header, recorded.language
     end = next((event for event in recorded.events() if isinstance(event, End)), None)
     connections = len({exchange.party.number for exchange in recorded.exchanges})
     facts = [
         header.started.replace("T", " ").replace("Z", " UTC"),
-        f"{count(len(recorded.exchanges), 'exchange')} on {count(connections, 'connection')}",
+        say(language, "report.totals", exchanges=len(recorded.exchanges), connections=connections),
         header.endpoint,
-        f"exit status {end.exit_code}" if end and end.exit_code is not None else "",
+        _ending(end, language) if end else "",
     ]
+    made = {"ours": f"socktrace {__version__}", "tool": header.tool, "kernel": header.kernel}
     lesson, proof = _watched(recorded)
     return {
         "title": shlex.join(header.argv),
         "facts": [fact for fact in facts if fact],
-        "made": f"socktrace {__version__}, recorded by {header.tool} on Linux {header.kernel}",
+        "made": say(language, "report.made", **made),
+        "language": language,
+        "words": {key.removeprefix(WORDS): text for key, text in catalogue(language).items() if key.startswith(WORDS)},
         "length": end.t if end else max((one.timing.done or 0.0 for one in recorded.exchanges), default=0.0),
         "lesson": lesson,
         "proof": proof,
-        "exchanges": [_exchange(exchange) for exchange in recorded.exchanges],
+        "exchanges": [_exchange(exchange, language) for exchange in recorded.exchanges],
     }
+
+
+def _ending(end: End, language: str) -> str:
+    if end.signal is not None:
+        return say(language, "report.signal", signal=end.signal)
+    return say(language, "report.exit", status=end.exit_code) if end.exit_code is not None else ""
 
 
 def _watched(recorded: Recorded) -> tuple[str, str]:
@@ -68,8 +78,8 @@ def _watched(recorded: Recorded) -> tuple[str, str]:
     for exchange in recorded.exchanges:
         proof.take(exchange)
         teacher.take(exchange)
-    lesson = _text(LessonView(UNICODE, "en").render(teacher.lesson()))
-    claims = _text(verdict.render(proof.claims(), UNICODE, "en")) if recorded.header.evidence else ""
+    lesson = _text(LessonView(UNICODE, recorded.language).render(teacher.lesson()))
+    claims = _text(verdict.render(proof.claims(), UNICODE, recorded.language)) if recorded.header.evidence else ""
     return lesson, claims
 
 
@@ -77,7 +87,7 @@ def _text(blocks: Iterator[Block]) -> str:
     return "".join(painted(block, WIDTH, color=False) for block in blocks).strip("\n")
 
 
-def _exchange(exchange: Exchange) -> dict[str, Any]:
+def _exchange(exchange: Exchange, language: str) -> dict[str, Any]:
     meaning, timing, connect = meaning_of(exchange), exchange.timing, exchange.party.connect
     head = exchange.request.head if exchange.request else None
     response = exchange.response
@@ -88,14 +98,14 @@ def _exchange(exchange: Exchange) -> dict[str, Any]:
         "target": visible(head.target) if head else connect.address,
         "short": shorten_ids(visible(head.target)) if head else connect.address,
         "status": response.head.status if response else 0,
-        "reason": visible(response.head.reason) if response else (connect.error or "no response"),
+        "reason": visible(response.head.reason) if response else (connect.error or say(language, "report.no_response")),
         "bad": exchange.has_failed,
         "sent": timing.sent,
         "first": timing.first_byte,
         "done": timing.done,
         "from": f"{exchange.party.program} pid {connect.pid}",
         "to": " → ".join(part for part in (connect.address, peer) if part),
-        "says": [*_said(exchange, meaning)],
+        "says": [*_said(exchange, meaning, language)],
         "link": meaning.link,
         "request": _message(exchange.request, f"{head.method} {head.target} HTTP/{head.version}" if head else ""),
         "response": _message(
@@ -108,9 +118,11 @@ def _exchange(exchange: Exchange) -> dict[str, Any]:
     }
 
 
-def _said(exchange: Exchange, meaning: Meaning) -> Iterator[list[str]]:
+def _said(exchange: Exchange, meaning: Meaning, language: str) -> Iterator[list[str]]:
     """Sentences about it, each with its kind."""
     sentence = meaning.sentence or (generic.sentence(exchange) if meaning.api else None)
+    if meaning.operation is not None and language != "en":
+        sentence = say(language, f"operation.{meaning.operation.id}")
     if sentence:
         yield ["sentence", sentence]
     if meaning.agreed:
@@ -122,7 +134,7 @@ def _said(exchange: Exchange, meaning: Meaning) -> Iterator[list[str]]:
     if exchange.failure:
         yield ["failure", visible(exchange.failure)]
     if meaning.advice:
-        yield ["advice", visible(say("en", meaning.advice.key, **meaning.advice.values))]
+        yield ["advice", visible(say(language, meaning.advice.key, **meaning.advice.values))]
 
 
 def _message(message: Message | None, line: str) -> dict[str, Any] | None:
