@@ -49,7 +49,8 @@ def in_browser(recording: Path, folder: Path, steps: str, *options: str) -> Any:
 def test_in_vietnamese(tmp_path: Path) -> None:
     steps = """
         rows()[1].click();
-        result = {lang: document.documentElement.lang, count: $('count').textContent, text: document.body.textContent,
+        const text = ['header', 'main'].map(name => document.querySelector(name).textContent).join();
+        result = {lang: document.documentElement.lang, count: $('count').textContent, text,
             hint: $('search').placeholder, name: $('list').getAttribute('aria-label')};
     """
     told = in_browser(fixture("run"), tmp_path, steps, "--lang", "vi")

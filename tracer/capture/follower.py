@@ -21,6 +21,10 @@ from tracer.capture.tracees import Call, Connections, Process, Thread
 from tracer.capture.witness import Witness
 from tracer.events import Data, Event, Exec, Exit, Failed, Fork, Note, Shutdown
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from tracer.capture.status_line import StatusLine
+
 PASSING = {errno.EAGAIN, errno.EINTR, errno.EBADF, errno.EFAULT, errno.EINVAL, *RESTARTS}
 """Errors after which the connection is as it was."""
 
@@ -37,6 +41,7 @@ class Follower:
         endpoints_of: Callable[[list[str], Mapping[str, str]], Iterable[str]],
         *,
         thorough: bool = False,
+        line: StatusLine | None = None,
     ) -> None:
         self.events: list[Event] = []
         self.bytes_out = 0
@@ -48,7 +53,7 @@ class Follower:
         self._endpoints_of = endpoints_of
         self._connections = Connections()
         self.secrets = Secrets(self.events, now)
-        self._witness = Witness(self.events, now, thorough=thorough)
+        self._witness = Witness(self.events, now, thorough=thorough, line=line)
         self.connecting = Connecting(self.events, now, follow, self._connections, self.secrets, self._witness)
         self._processes: dict[int, Process] = {}
         self._descriptors = Descriptors(self.events, now, self._connections, self._processes)

@@ -17,12 +17,13 @@ from tracer.capture import kernel, processes
 from tracer.capture.arch import Architecture
 from tracer.capture.follower import Follower
 from tracer.capture.kernel import Gone
-from tracer.capture.syscalls import NOT_STDIN, NOT_STDIO, Guard, Spec
+from tracer.capture.syscalls import NOT_STDIN, NOT_STDIO, NOT_STDOUT, Guard, Spec
 from tracer.capture.tracees import Files, Process, Thread
 from tracer.events import Event
 
 STOPPING = {signal.SIGSTOP, signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU}
 SYSCALL_STOP = signal.SIGTRAP | 0x80
+STANDARD = (NOT_STDIN, NOT_STDIO, NOT_STDOUT)
 BIRTHS = {kernel.PTRACE_EVENT_FORK, kernel.PTRACE_EVENT_VFORK, kernel.PTRACE_EVENT_CLONE}
 
 
@@ -280,7 +281,7 @@ class StopLoop:
 
 def _without_stdio(spec: Spec) -> Spec:
     """The guards on standard streams are for the filter alone: a followed socket may become one of them."""
-    return spec._replace(guards=tuple(guard for guard in spec.guards if guard not in (NOT_STDIO, NOT_STDIN)))
+    return spec._replace(guards=tuple(guard for guard in spec.guards if guard not in STANDARD))
 
 
 def _is_followed(spec: Spec, values: tuple[int, ...]) -> bool:

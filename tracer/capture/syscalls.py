@@ -78,14 +78,22 @@ SPECS = (
 )
 
 
-NOT_STDIN = Guard(0, "above", (0,))
+NOT_STDIN, NOT_STDOUT = Guard(0, "above", (0,)), Guard(0, "above", (1,))
 
-_OUTPUT_TOO = tuple(
-    spec._replace(guards=(NOT_STDIN,)) if spec.direction == "out" and NOT_STDIO in spec.guards else spec
-    for spec in SPECS
-)
+
+def _with_output(guard: Guard) -> tuple[Spec, ...]:
+    """What is followed, and writes to standard streams as well as `guard` has it."""
+    return tuple(
+        spec._replace(guards=(guard,)) if spec.direction == "out" and NOT_STDIO in spec.guards else spec
+        for spec in SPECS
+    )
+
+
+WITH_ERRORS = _with_output(NOT_STDOUT)
+"""What is followed while a line of ours is on the terminal of standard error (see `status_line`)."""
+
 THOROUGH = (
-    *_OUTPUT_TOO,
+    *_with_output(NOT_STDIN),
     Spec("socket", guards=(Guard(0, "in", (AF_INET, AF_INET6, AF_PACKET)),)),
     Spec("clone", guards=(Guard(0, "bits", (CLONE_UNTRACED,)),)),
     Spec("clone3"),

@@ -14,6 +14,10 @@ from tracer.capture import arch, feed, kernel, launch, loop, processes, seccomp,
 from tracer.capture.addresses import Follow
 from tracer.capture.follower import Follower
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from tracer.capture.status_line import StatusLine
+
 EndpointsOf = Callable[[list[str], Mapping[str, str]], Iterable[str]]
 """From a command line and environment to the addresses of daemons that it may use."""
 
@@ -27,13 +31,20 @@ def architecture() -> arch.Architecture:
     return found
 
 
-def run(launched: launch.Launched, fd: int, header: events.Header, follow: Follow, endpoints_of: EndpointsOf) -> None:
+def run(
+    launched: launch.Launched,
+    fd: int,
+    header: events.Header,
+    follow: Follow,
+    endpoints_of: EndpointsOf,
+    line: StatusLine | None,
+) -> None:
     """Follow the command to its end and send its events to descriptor `fd`; then stay for processes that live on.
 
-    With `evidence` in the header, what a proof needs is watched too.
+    With `evidence` in the header, what a proof needs is watched too. The command's writes keep clear of `line`.
     """
     sender = feed.Sender(fd)
-    traced = _Run(header, follow, endpoints_of)
+    traced = _Run(header, follow, endpoints_of, line)
     _report(sender, lambda: traced.follow(launched, sender))
     launch.stay_behind()
     traced.linger()
@@ -58,11 +69,15 @@ def _report(sender: feed.Sender, work: Callable[[], None]) -> None:
 
 
 class _Run:
-    def __init__(self, header: events.Header, follow: Follow, endpoints_of: EndpointsOf) -> None:
+    def __init__(
+        self, header: events.Header, follow: Follow, endpoints_of: EndpointsOf, line: StatusLine | None = None
+    ) -> None:
         self._began = time.monotonic()
         self._header = msgspec.structs.replace(header, started=_utc_now())
-        self._follower = Follower(follow, self._now, endpoints_of, thorough=header.evidence)
-        self._specs = syscalls.THOROUGH if header.evidence else syscalls.SPECS
+        self._follower = Follower(follow, self._now, endpoints_of, thorough=header.evidence, line=line)
+        self._specs = syscalls.SPECS if line is None else syscalls.WITH_ERRORS
+        if header.evidence:
+            self._specs = syscalls.THOROUGH
         self._loop: loop.StopLoop | None = None
         self._words = b""
 

@@ -28,11 +28,19 @@ SOCKADDR_MAX = 128
 FAMILIES: dict[int, str] = {AF_INET: "inet", AF_INET6: "inet6", AF_PACKET: "packet"}
 
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from tracer.capture.status_line import StatusLine
+
+
 class Witness:
     """Appends to `events` what it saw."""
 
-    def __init__(self, events: list[Event], now: Callable[[], float], *, thorough: bool) -> None:
+    def __init__(
+        self, events: list[Event], now: Callable[[], float], *, thorough: bool, line: StatusLine | None
+    ) -> None:
         self.thorough = thorough
+        self._line = line
         self._events = events
         self._now = now
         self._told: set[tuple[object, ...]] = set()
@@ -56,7 +64,12 @@ class Witness:
 
     def enter(self, thread: Thread, spec: Spec, arguments: tuple[int, ...], fd: int) -> Call | None:
         """A call that moves bytes on a descriptor which is no followed connection."""
-        if not self.thorough or spec.direction != "out":
+        if spec.direction != "out":
+            return None
+        if self._line is not None and self._line.is_on(thread.tid, fd):
+            self._line.begins()
+            return Call(spec, arguments, fd, None)
+        if not self.thorough:
             return None
         if fd in (1, 2) or (spec.name == "sendto" and arguments[4]) or spec.name == "sendmsg":
             return Call(spec, arguments, fd, None)
@@ -64,6 +77,8 @@ class Witness:
 
     def leave(self, thread: Thread, call: Call, result: int) -> None:
         """It ended."""
+        if self._line is not None and self._line.is_on(thread.tid, call.fd):
+            self._line.ended(transfers.payload(thread.tid, call, result) if result > 0 else b"")
         if call.spec.name == "sendto":
             self._sent_to(thread, call, call.arguments[4], signed(call.arguments[5]), result)
         elif call.spec.name == "sendmsg":

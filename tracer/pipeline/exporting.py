@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 
+from tracer.pipeline.progress import Meter, meter_on_stderr
 from tracer.pipeline.settings import FAILED
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from tracer.exchanges import Item
     from tracer.views.exports import Recorded
 
 TIMEOUT = 30
@@ -30,8 +32,9 @@ def export(
     from tracer.views.exports import export as pieces_of
 
     damages: list[str] = []
+    meter = meter_on_stderr(apart=collector is not None or output not in (None, "-"))
     try:
-        pieces = pieces_of(name, _recorded(path, name, language, damages.append))
+        pieces = pieces_of(name, _recorded(path, name, language, meter, damages.append))
         if collector is not None:
             _send(b"".join(pieces), collector)
         else:
@@ -50,7 +53,7 @@ def export(
     return 1 if damages else 0
 
 
-def _recorded(path: str, name: str, language: str, on_damage: Callable[[str], None]) -> Recorded:
+def _recorded(path: str, name: str, language: str, meter: Meter | None, on_damage: Callable[[str], None]) -> Recorded:
     from tracer.engine.stories import told
     from tracer.events import Event, Header
     from tracer.exchanges import Exchange, assemble, in_order
@@ -66,8 +69,12 @@ def _recorded(path: str, name: str, language: str, on_damage: Callable[[str], No
     header = next(first)
     assert isinstance(header, Header)
     bodies = FORMATS[name].bodies
-    items = in_order(told(assemble(chain([header], first), keep_bodies=bodies)))
-    return Recorded(header, [item for item in items if isinstance(item, Exchange)], events, language)
+    told_of = chain([header], first)
+    if meter is None:
+        items: Iterable[Item] = told(assemble(told_of, keep_bodies=bodies))
+    else:
+        items = meter.items(told(assemble(meter.events(told_of), keep_bodies=bodies, live=True)), live=False)
+    return Recorded(header, [item for item in in_order(items) if isinstance(item, Exchange)], events, language)
 
 
 def _write(pieces: Iterator[bytes], output: str | None) -> None:

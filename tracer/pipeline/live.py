@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from tracer import __version__
 from tracer.pipeline.presenting import present, unwritable
+from tracer.pipeline.progress import Meter, beside_command, beside_process
 from tracer.pipeline.settings import FAILED, UNPROVEN, Show, Trace
 
 TYPE_CHECKING = False
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from tracer.capture.addresses import Follow
     from tracer.capture.launch import Launched
+    from tracer.capture.status_line import StatusLine
     from tracer.capture.trace import EndpointsOf
     from tracer.events import Event, Header
     from tracer.pipeline.reporting import Report
@@ -51,8 +53,9 @@ def run(trace: Trace, show: Show, complain: Callable[[str], None]) -> int:
         complain(str(error))
         return error.status
     _offer_key_log(trace)
-    front = launch.start(program, trace.argv, lambda launched, feed: _trace(trace, launched, feed))
-    own, proven = _consume(front.feed, trace, show, output, keepers, complain)
+    line = None if show.quiet else beside_command()
+    front = launch.start(program, trace.argv, lambda launched, feed: _trace(trace, launched, feed, line))
+    own, proven = _consume(front.feed, trace, show, output, keepers, line, complain)
     status = front.wait()
     if own is not None:
         return own
@@ -78,8 +81,9 @@ def watch(pid: int, trace: Trace, show: Show, complain: Callable[[str], None]) -
     except _Failed as error:
         complain(str(error))
         return error.status
+    line = None if show.quiet else beside_process(pid)
     watching = launch.attach(lambda feed: _attach(pid, trace, feed))
-    own, proven = _consume(watching.feed, trace, show, output, keepers, complain)
+    own, proven = _consume(watching.feed, trace, show, output, keepers, line, complain)
     return own or (0 if proven else UNPROVEN)
 
 
@@ -113,12 +117,12 @@ def _open_outputs(trace: Trace, show: Show) -> tuple[TextIO, list[Keeper]]:
         raise _Failed(unwritable(error), FAILED) from None
 
 
-def _trace(trace: Trace, launched: Launched, feed: int) -> None:
+def _trace(trace: Trace, launched: Launched, feed: int, line: StatusLine | None) -> None:
     """What the tracer process does: capture, and nothing else."""
     from tracer.capture import trace as tracing
 
     follow, url = _follow(trace)
-    tracing.run(launched, feed, _header(trace, url), follow, _endpoints_of())
+    tracing.run(launched, feed, _header(trace, url), follow, _endpoints_of(), line)
 
 
 def _follow(trace: Trace) -> tuple[Follow, str]:
@@ -166,6 +170,7 @@ def _consume(
     show: Show,
     output: TextIO,
     keepers: list[Keeper],
+    line: StatusLine | None,
     complain: Callable[[str], None],
 ) -> tuple[int | None, bool]:
     """What the front does with the events; an exit status for a failure of ours, or None, and whether all is proven.
@@ -184,7 +189,7 @@ def _consume(
     proven = True
     try:
         try:
-            proven = present(events, show, output, at_once=show.live)
+            proven = present(events, show, output, at_once=show.live, meter=Meter(line) if line else None)
         except OSError as error:
             if not isinstance(error, BrokenPipeError):  # else who read the timeline has gone
                 complain(unwritable(error))

@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 
+from tracer.pipeline.progress import meter_on_stderr
 from tracer.pipeline.settings import FAILED, UNPROVEN, Show
 
 TYPE_CHECKING = False
@@ -15,13 +16,14 @@ if TYPE_CHECKING:
     from tracer.engine.lesson import Teacher
     from tracer.events import Event
     from tracer.exchanges import Exchange, Item
+    from tracer.pipeline.progress import Meter
     from tracer.proof import Proof
     from tracer.views.lines import Block
     from tracer.views.screen import Screen
 
 
-def present(events: Iterable[Event], show: Show, stream: TextIO, *, at_once: bool) -> bool:
-    """Events to a view on `stream`: piece by piece, or in one when the events have ended.
+def present(events: Iterable[Event], show: Show, stream: TextIO, *, at_once: bool, meter: Meter | None = None) -> bool:
+    """Events to a view on `stream`: piece by piece, or in one when the events have ended. `meter` tells how far it is.
 
     Whether every claim holds, where a proof is asked for. Raises OSError if it can't be written.
     """
@@ -33,7 +35,7 @@ def present(events: Iterable[Event], show: Show, stream: TextIO, *, at_once: boo
     for watcher in (proof, teacher):
         if watcher is not None:
             events = watcher.watch(events)
-    items = _items(events, show)
+    items = _items(events, show, meter)
     for watcher in (proof, teacher):
         if watcher is not None:
             items = _watched(items, watcher.take)
@@ -76,7 +78,7 @@ def _teacher(show: Show) -> Teacher | None:
     return Teacher()
 
 
-def _items(events: Iterable[Event], show: Show) -> Iterable[Item]:
+def _items(events: Iterable[Event], show: Show, meter: Meter | None) -> Iterable[Item]:
     """Exchanges with their stories, in the order in which they are to be shown."""
     from tracer.engine.stories import told
     from tracer.exchanges import assemble, in_order
@@ -88,7 +90,11 @@ def _items(events: Iterable[Event], show: Show) -> Iterable[Item]:
         from tracer.views.pace import paced
 
         return paced(told(assemble(events, keep_pieces=keep_pieces, live=True)), show.pace, time.sleep)
-    items = told(assemble(events, keep_pieces=keep_pieces, live=show.live))
+    if meter is not None:
+        events = meter.events(events)
+    items: Iterable[Item] = told(assemble(events, keep_pieces=keep_pieces, live=show.live or meter is not None))
+    if meter is not None:
+        items = meter.items(items, live=show.live)
     return items if show.live else in_order(items)
 
 
@@ -168,7 +174,8 @@ def replayed(path: str, show: Show, complain: Callable[[str], None]) -> int:
     damages: list[str] = []
     try:
         output = open(show.output, "w", encoding="utf-8") if show.output else sys.stdout
-        proven = present(read(path, damages.append), show, output, at_once=True)
+        meter = None if show.quiet or show.go_on or show.pace else meter_on_stderr(apart=show.output is not None)
+        proven = present(read(path, damages.append), show, output, at_once=True, meter=meter)
     except RecordingError as error:
         complain(str(error))
         return 1
