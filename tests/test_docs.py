@@ -7,6 +7,7 @@ import json
 import re
 import shutil
 import subprocess
+import tomllib
 from pathlib import Path
 
 import jsonschema
@@ -75,3 +76,15 @@ def test_the_examples_of_the_api_work(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     result = doctest.testmod(api)
     assert (result.attempted >= 3, result.failed) == (True, 0)
+
+
+def test_the_image_has_all_that_the_package_is_built_from() -> None:
+    """.dockerignore leaves out everything but what it names; the build would fail without what pyproject.toml wants."""
+    lines = (ROOT / ".dockerignore").read_text().splitlines()
+    assert "*" in lines
+    kept = {line[1:] for line in lines if line.startswith("!")}
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    wheel = project["tool"]["hatch"]["build"]["targets"]["wheel"]
+    wanted = {"pyproject.toml", project["project"]["readme"], *project["project"]["license-files"]}
+    assert kept == wanted | set(wheel["packages"]) | set(wheel["shared-data"])
+    assert all((ROOT / name).exists() for name in kept)

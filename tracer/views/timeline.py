@@ -344,6 +344,8 @@ def _peer(peer: Peer | None, connect: Connect) -> Line:
     if peer.how == "helper":
         return styled(("carried by ", QUIET), (visible(name), PARTY), (f" pid {peer.pid}", QUIET))
     user = "root" if peer.uid == 0 else f"uid {peer.uid}" if peer.uid is not None else ""
+    if peer.pid == 0:  # it has no id in our pid namespace, pid_namespaces(7)
+        return styled(("a process outside this container", PARTY), (f" {user}", QUIET))
     facts = ", ".join(part for part in (f"pid {peer.pid}", user) if part)
     return styled((visible(name), PARTY), (f" {facts}", QUIET))
 

@@ -91,7 +91,7 @@ def _exchange(exchange: Exchange, language: str) -> dict[str, Any]:
     meaning, timing, connect = meaning_of(exchange), exchange.timing, exchange.party.connect
     head = exchange.request.head if exchange.request else None
     response = exchange.response
-    peer = f"{connect.peer.comm or 'process'} pid {connect.peer.pid}" if connect.peer else ""
+    peer = f"{connect.peer.comm or 'process'} pid {connect.peer.pid}" if connect.peer and connect.peer.pid else ""
     return {
         "n": exchange.number,
         "method": head.method if head else "connect",
