@@ -333,7 +333,7 @@ def test_notes_are_made_of_programs_that_begin_otherwise(monkeypatch: pytest.Mon
 
     monkeypatch.setattr(traps, "plant", lambda pid: "its TLS code begins in an unknown way")
     events: list[Event] = []
-    Secrets(events, lambda: 0.0).connected(Process(7, every=False))
+    Secrets(events, lambda: 0.0).connected(Process(7, every=False, narrow=False))
     assert events == [
         Note(t=0.0, message="the TLS secrets of process 7 can't be read: its TLS code begins in an unknown way")
     ]

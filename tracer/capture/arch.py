@@ -51,6 +51,7 @@ X86_64 = Architecture(
         "io_uring_setup": 425,
         "clone3": 435,
         "close_range": 436,
+        "pidfd_getfd": 438,
     },
 )
 
@@ -86,6 +87,7 @@ AARCH64 = Architecture(
         "io_uring_setup": 425,
         "clone3": 435,
         "close_range": 436,
+        "pidfd_getfd": 438,
     },
 )
 

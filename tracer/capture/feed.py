@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from tracer.events import Event
+from tracer.events import Event, Exec, Exit, Fork
 
 _LENGTH = 4
 READ_SIZE = 1 << 20
@@ -30,11 +30,16 @@ _decoder: msgspec.msgpack.Decoder[Event | Trouble] = msgspec.msgpack.Decoder(Eve
 
 
 class Sender:
-    """The tracer's end: gathers frames and writes them before the tracer goes to sleep."""
+    """The tracer's end: gathers frames and writes them before the tracer goes to sleep.
+
+    That processes begin and end is of no interest by itself: it goes out with the next event that is, so that a tree of
+    short processes does not wake the front for each.
+    """
 
     def __init__(self, fd: int) -> None:
         self._fd = fd
         self._buffer = bytearray()
+        self._is_urgent = False
 
     def send(self, events: Iterable[Event | Trouble]) -> None:
         """Add events; large amounts are written at once."""
@@ -42,7 +47,14 @@ class Sender:
             frame = _encoder.encode(event)
             self._buffer += len(frame).to_bytes(_LENGTH, "little")
             self._buffer += frame
+            if not isinstance(event, Exec | Fork | Exit):
+                self._is_urgent = True
         if len(self._buffer) >= WRITE_SIZE:
+            self.flush()
+
+    def rest(self) -> None:
+        """Nothing is happening at the moment: write what somebody may wait for."""
+        if self._is_urgent:
             self.flush()
 
     def flush(self) -> None:
@@ -52,6 +64,7 @@ class Sender:
             view = view[os.write(self._fd, view) :]
         view.release()
         self._buffer.clear()
+        self._is_urgent = False
 
     def close(self) -> None:
         """No more events."""

@@ -71,6 +71,7 @@ class Follower:
             "socketpair": self._enter_always,
             "io_uring_setup": self._enter_always,
             "socket": self._enter_always,
+            "pidfd_getfd": self._enter_always,
             "clone": self._enter_clone,
             "clone3": self._enter_clone,
         }
@@ -88,6 +89,7 @@ class Follower:
             "socketpair": self.connecting.leave_socketpair,
             "io_uring_setup": self._witness.made_uring,
             "socket": self._witness.made_socket,
+            "pidfd_getfd": self._leave_getfd,
         }
 
     # Processes
@@ -162,6 +164,8 @@ class Follower:
             self._note_passed_on(thread, arguments)
         fd = signed(arguments[spec.fd_argument])
         connection = self._connections.of(thread, fd)
+        if connection is None and thread.process.narrow and spec.direction == "in":
+            return Call(spec, arguments, fd, None)  # its message may bring a connection
         if connection is None:
             return self._witness.enter(thread, spec, arguments, fd)
         return Call(spec, arguments, fd, connection)
@@ -190,12 +194,36 @@ class Follower:
         handler = self._leave.get(call.spec.name)
         if handler is not None:
             handler(thread, call, result)
+        elif call.connection is None and thread.process.narrow:
+            self._look_at_received(thread, call, result)
         elif call.connection is None:
             self._witness.leave(thread, call, result)
         elif result < 0:
             self._failed(thread, call, -result)
         else:
             self._moved(thread, call, result)
+
+    def has_connections(self, process: Process) -> bool:
+        """Whether a followed connection has come into this process."""
+        return self._connections.are_held_by(process.pid)
+
+    @property
+    def made(self) -> int:
+        """How many connections there have been."""
+        return self._connections.made
+
+    def _look_at_received(self, thread: Thread, call: Call, result: int) -> None:
+        """recvmsg(2), recvmmsg(2): with SCM_RIGHTS descriptors of a connection may have come."""
+        headers = [call.arguments[1]] if call.spec.shape == "message" else memory.headers(call.arguments[1], result)
+        for header in headers if result > 0 else ():
+            for fd in memory.passed_descriptors(thread.tid, header):
+                thread.files.forget(fd)
+                self._connections.of(thread, fd)
+
+    def _leave_getfd(self, thread: Thread, call: Call, result: int) -> None:
+        """pidfd_getfd(2) is one more way to come by a descriptor."""
+        thread.files.forget(result)
+        self._connections.of(thread, result)
 
     def _enter_always(self, thread: Thread, spec: Spec, arguments: tuple[int, ...]) -> Call | None:
         return Call(spec, arguments, -1, None)

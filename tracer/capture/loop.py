@@ -13,7 +13,7 @@ import signal
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from tracer.capture import kernel, processes
+from tracer.capture import kernel, processes, widening
 from tracer.capture.arch import Architecture
 from tracer.capture.follower import Follower
 from tracer.capture.kernel import Gone
@@ -48,6 +48,8 @@ class StopLoop:
         self._threads: dict[int, Thread] = {}
         self._processes: dict[int, Process] = {}
         self._detaching = False
+        self._wide_filter: bytes | None = None
+        self._filters = 0
         self._early: dict[int, int] = {}
         """Children that stopped before their birth was announced, with their wait status."""
         self.on_root_exec: Callable[[], bool] = lambda: False
@@ -59,9 +61,13 @@ class StopLoop:
         """How many processes are traced now."""
         return len(self._processes)
 
-    def adopt(self, pid: int, *, root: bool, every: bool) -> Thread:
+    def widens_with(self, code: bytes) -> None:
+        """The root's filter is a narrow one: install this one in processes that come to a connection."""
+        self._wide_filter = code
+
+    def adopt(self, pid: int, *, root: bool, every: bool, narrow: bool = False) -> Thread:
         """Take a process that was seized into the books."""
-        process = Process(pid, every=every)
+        process = Process(pid, every=every, narrow=narrow)
         self._processes[pid] = process
         self._follower.started(process)
         if root:
@@ -78,11 +84,11 @@ class StopLoop:
         process.threads.add(tid)
         return thread
 
-    def run(self, send: Callable[[list[Event]], None], flush: Callable[[], None]) -> None:
-        """Send events until the root process has ended, or nothing is left to trace; flush before each sleep."""
+    def run(self, send: Callable[[list[Event]], None], rest: Callable[[], None]) -> None:
+        """Send events until the root process has ended, or nothing is left to trace; `rest` comes before each sleep."""
         events = self._follower.events
         while self._threads and self.root_status is None:
-            flush()
+            rest()
             for tid, status in self._pending():
                 self._handle(tid, status)
             send(events)
@@ -216,7 +222,35 @@ class StopLoop:
         if call is not None:
             was_every = thread.process.every
             self._follower.leave(thread, call, result)
+            if thread.process.narrow and self._follower.has_connections(thread.process):
+                self._widen(thread)
             self._leave_filter(thread, was_every)
+
+    def _widen(self, thread: Thread) -> None:
+        """The process has its first connection: from now on everything it does with it must be seen."""
+        process = thread.process
+        process.narrow = False
+        thread.files.forget_misses()
+        if process.every:
+            return
+        is_plain = widening.filters_of(thread.tid) == self._filters  # else it has one that may forbid what we need
+        try:
+            installed = is_plain and widening.install(thread.tid, self._wide_filter or b"")
+        except widening.Ended as end:
+            self._ended(thread.tid, end.status)
+            raise Gone(thread.tid) from None
+        process.every = not installed
+        for other in self._processes.values():
+            if other is not process and any(self._threads[tid].files is thread.files for tid in other.threads):
+                self._stop_at_every_syscall(other)
+
+    def _stop_at_every_syscall(self, process: Process) -> None:
+        process.narrow, process.every = False, True
+        for tid in process.threads:
+            try:
+                kernel.request(kernel.PTRACE_INTERRUPT, tid)
+            except (Gone, OSError):
+                continue
 
     def _leave_filter(self, thread: Thread, was_every: bool) -> None:
         """The process just began to stop at every syscall: its running threads must be told."""
@@ -234,13 +268,20 @@ class StopLoop:
         if is_thread:
             thread = self._add_thread(child, parent.process, parent.files)
         else:
-            thread = self.adopt(child, root=False, every=parent.process.every)
+            narrow = parent.process.narrow or self._was_narrow(child)
+            thread = self.adopt(child, root=False, every=parent.process.every, narrow=narrow)
             if event == kernel.PTRACE_EVENT_CLONE and kernel.shares_files(parent.process.pid, child):
                 thread.files = parent.files
         self._follower.forked(parent, child, is_thread=is_thread)
+        if not is_thread and thread.process.narrow and self._follower.has_connections(thread.process):
+            thread.process.narrow, thread.process.every = False, True
         early = self._early.pop(child, None)
         if early is not None:
             self._handle(child, early)
+
+    def _was_narrow(self, child: int) -> bool:
+        """The child may have been made by a thread of a process that was just being given its second filter."""
+        return self._wide_filter is not None and widening.filters_of(child) == self._filters
 
     def _executed(self, leader: Thread) -> None:
         """exec(2) ends all threads but one, which takes over the leader's id; only that one is left."""
@@ -255,10 +296,17 @@ class StopLoop:
         if is_first:
             self.root_executed = True
             process.every = self.on_root_exec()
+            process.narrow = self._wide_filter is not None and not process.every
+            self._filters = widening.filters_of(leader.tid) or 0 if process.narrow else 0
             leader.entered = process.every
+        made = self._follower.made
         self._follower.executed(leader)
         if is_first:
             self._follower.began(leader)
+        if self._follower.made > made:  # a helper's pipes, or connections that were there before us
+            for other in list(self._processes.values()):
+                if other.narrow and self._follower.has_connections(other):
+                    self._stop_at_every_syscall(other)
 
     def _ended(self, tid: int, status: int) -> None:
         self._early.pop(tid, None)

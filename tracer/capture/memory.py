@@ -154,6 +154,11 @@ def messages(pid: int, headers: int, count: int) -> Iterator[tuple[int, bytes]]:
         yield size, message(pid, at, size)
 
 
+def headers(first: int, count: int) -> list[int]:
+    """Where each of `count` struct mmsghdr begins with its struct msghdr."""
+    return [first + index * _MMSGHDR_SIZE for index in range(count)]
+
+
 def c_int(pid: int, address: int) -> int | None:
     """A 32-bit int at `address`, or None."""
     raw = read(pid, address, 4)

@@ -75,8 +75,14 @@ SPECS = (
     Spec("close_range"),
     Spec("unshare", guards=(Guard(0, "above", (0,)),)),
     Spec("io_uring_setup"),
+    Spec("pidfd_getfd"),
 )
 
+BRINGING = {"connect", "socketpair", "recvmsg", "recvmmsg", "unshare", "io_uring_setup", "pidfd_getfd"}
+"""The calls by which a process comes to a connection, and those that must be known from the beginning."""
+
+NARROW = tuple(spec for spec in SPECS if spec.name in BRINGING)
+"""What is followed in a process that has no connection yet (see `widening`)."""
 
 NOT_STDIN, NOT_STDOUT = Guard(0, "above", (0,)), Guard(0, "above", (1,))
 

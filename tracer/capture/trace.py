@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 import msgspec.structs
 
 from tracer import events
-from tracer.capture import arch, feed, kernel, launch, loop, processes, seccomp, syscalls, tracees
+from tracer.capture import arch, feed, kernel, launch, loop, processes, seccomp, syscalls, tracees, widening
 from tracer.capture.addresses import Follow
 from tracer.capture.follower import Follower
 
@@ -88,6 +88,7 @@ class _Run:
         """From the first event to the last. Raises CannotTrace and CannotRun."""
         native = architecture()
         code = seccomp.as_bytes(seccomp.program(native, self._specs))
+        narrow = self._specs is syscalls.SPECS and widening.is_possible()
         pid = launched.pid()
         try:
             kernel.seize(pid, exit_kill=True)
@@ -98,11 +99,14 @@ class _Run:
         front = os.getppid()
         stops = self._loop = loop.StopLoop(native, self._follower, self._specs)
         stops.adopt(pid, root=True, every=False)
+        if narrow:
+            stops.widens_with(code)
+            code = seccomp.as_bytes(seccomp.program(native, syscalls.NARROW))
         stops.on_root_exec = lambda: self._filter_is_missing(launched)
         stops.on_root_continued = lambda: os.kill(front, signal.SIGCONT)
         launched.release(code)
         sender.send([self._header])
-        stops.run(sender.send, sender.flush)
+        stops.run(sender.send, sender.rest)
         self._raise_if_not_executed(stops, launched)
         self._note_what_was_missed(stops)
         sender.send([*self._follower.events, self._end(stops.root_status)])
@@ -118,7 +122,7 @@ class _Run:
         self._follower.events.clear()
         signal.signal(signal.SIGUSR1, lambda number, frame: stops.detach())
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGUSR1})
-        stops.run(sender.send, sender.flush)
+        stops.run(sender.send, sender.rest)
         stops.detach()
         stops.finish_detaching()
         sender.send([self._end(stops.root_status)])

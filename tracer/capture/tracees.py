@@ -97,13 +97,15 @@ class Call:
 
 
 class Process:
-    """A thread group. `every` means that it stops at every syscall, not only at those that the filter picks."""
+    """A thread group. `every` means that it stops at every syscall, not only at those that the filter picks; `narrow`
+    that its filter picks only those by which it may come to a connection."""
 
-    __slots__ = ("every", "pid", "threads", "trap", "trap_tried", "uring_noted")
+    __slots__ = ("every", "narrow", "pid", "threads", "trap", "trap_tried", "uring_noted")
 
-    def __init__(self, pid: int, *, every: bool) -> None:
+    def __init__(self, pid: int, *, every: bool, narrow: bool) -> None:
         self.pid = pid
         self.every = every
+        self.narrow = narrow
         self.threads: set[int] = set()
         self.uring_noted = False
         self.trap: Trap | None = None
@@ -181,6 +183,10 @@ class Connections:
             connection.holders.add(thread.process.pid)
             connection.in_flight = False
         return connection
+
+    def are_held_by(self, pid: int) -> bool:
+        """Whether process `pid` has a descriptor of any."""
+        return any(pid in connection.holders for connection in self)
 
     def forked(self, parent: int, child: int) -> None:
         """A child process inherits the descriptors of its parent."""
