@@ -106,3 +106,13 @@ def test_the_lesson_and_a_failure(over_ssh: Mapping[str, str], socktrace: Socktr
     assert "The client started ssh and speaks HTTP to it through two pipes" in " ".join(taught.split())
     failed = socktrace.plain("docker", "ps", env={**over_ssh, "DOCKER_HOST": "ssh://nobody@testhost"}).stderr
     assert "ssh ended without an answer" in " ".join(failed.split())
+
+
+def test_a_client_that_a_script_starts(over_ssh: Mapping[str, str], socktrace: Socktrace) -> None:
+    """Nothing says so when the script starts: the client is watched closely from its exec on."""
+    bare = {name: value for name, value in over_ssh.items() if name != "DOCKER_HOST"}
+    for _ in range(3):
+        found = socktrace.exchanges("sh", "-c", f"true; docker -H {over_ssh['DOCKER_HOST']} ps -q; true", env=bare)
+        assert [(one["operation"], one["response"]["status"]) for one in found] == [
+            ("SystemPingHead", 200), ("ContainerList", 200),
+        ]  # fmt: skip

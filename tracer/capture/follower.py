@@ -11,7 +11,7 @@ import errno
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 
-from tracer.capture import memory, processes, transfers
+from tracer.capture import helpers, memory, processes, transfers
 from tracer.capture.addresses import Follow
 from tracer.capture.connecting import RESTARTS, Connecting
 from tracer.capture.descriptors import Descriptors
@@ -132,6 +132,9 @@ class Follower:
         self.secrets.started(environment)
         for endpoint in self._endpoints_of(argv, environment):
             self._follow.add(endpoint)
+            if endpoint.startswith(helpers.SCHEME) and thread.process.narrow:
+                # its connection is known when the helper runs, and by then its other threads may have spoken
+                thread.process.narrow, thread.process.every = False, True
         return exe, argv
 
     def _inherits_trap(self, parent: Process, child: int) -> None:
@@ -206,6 +209,10 @@ class Follower:
     def has_connections(self, process: Process) -> bool:
         """Whether a followed connection has come into this process."""
         return self._connections.are_held_by(process.pid)
+
+    def holders_among(self, processes: Iterable[Process]) -> list[Process]:
+        """Those that have a descriptor of a connection, known or not."""
+        return [process for process in processes if self._connections.find_holder(process.pid)]
 
     @property
     def made(self) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
+SCHEME = "ssh://"
 DIAL = "dial-stdio"
 MOST_INTERPRETER = 3
 """Words before the name of a script that is called ssh: its interpreter, with an option."""
@@ -24,8 +25,8 @@ def remote(argv: Sequence[str]) -> str | None:
     host, user, port, command = _parsed(argv[at + 1 :])
     if not host or DIAL not in " ".join(command).split():
         return None
-    host = host.removeprefix("ssh://")
-    return f"ssh://{user + '@' if user and '@' not in host else ''}{host}{':' + port if port else ''}"
+    host = host.removeprefix(SCHEME)
+    return f"{SCHEME}{user + '@' if user and '@' not in host else ''}{host}{':' + port if port else ''}"
 
 
 def _parsed(words: Sequence[str]) -> tuple[str, str, str, Sequence[str]]:

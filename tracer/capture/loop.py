@@ -220,10 +220,13 @@ class StopLoop:
     def _left(self, thread: Thread, result: int) -> None:
         call, thread.call, thread.entered = thread.call, None, False
         if call is not None:
-            was_every = thread.process.every
+            was_every, made = thread.process.every, self._follower.made
             self._follower.leave(thread, call, result)
             if thread.process.narrow and self._follower.has_connections(thread.process):
                 self._widen(thread)
+                made = 0
+            if self._follower.made > made:
+                self._watch_other_holders()
             self._leave_filter(thread, was_every)
 
     def _widen(self, thread: Thread) -> None:
@@ -240,9 +243,12 @@ class StopLoop:
             self._ended(thread.tid, end.status)
             raise Gone(thread.tid) from None
         process.every = not installed
-        for other in self._processes.values():
-            if other is not process and any(self._threads[tid].files is thread.files for tid in other.threads):
-                self._stop_at_every_syscall(other)
+
+    def _watch_other_holders(self) -> None:
+        """Processes that had the descriptor before it became a connection, or share the table that it is in."""
+        narrow = [process for process in self._processes.values() if process.narrow]
+        for process in self._follower.holders_among(narrow):
+            self._stop_at_every_syscall(process)
 
     def _stop_at_every_syscall(self, process: Process) -> None:
         process.narrow, process.every = False, True
@@ -304,9 +310,7 @@ class StopLoop:
         if is_first:
             self._follower.began(leader)
         if self._follower.made > made:  # a helper's pipes, or connections that were there before us
-            for other in list(self._processes.values()):
-                if other.narrow and self._follower.has_connections(other):
-                    self._stop_at_every_syscall(other)
+            self._watch_other_holders()
 
     def _ended(self, tid: int, status: int) -> None:
         self._early.pop(tid, None)

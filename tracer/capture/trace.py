@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 import msgspec.structs
 
 from tracer import events
-from tracer.capture import arch, feed, kernel, launch, loop, processes, seccomp, syscalls, tracees, widening
+from tracer.capture import arch, feed, helpers, kernel, launch, loop, processes, seccomp, syscalls, tracees, widening
 from tracer.capture.addresses import Follow
 from tracer.capture.follower import Follower
 
@@ -88,7 +88,8 @@ class _Run:
         """From the first event to the last. Raises CannotTrace and CannotRun."""
         native = architecture()
         code = seccomp.as_bytes(seccomp.program(native, self._specs))
-        narrow = self._specs is syscalls.SPECS and widening.is_possible()
+        carried = (self._header.endpoint or "").startswith(helpers.SCHEME)
+        narrow = self._specs is syscalls.SPECS and not carried and widening.is_possible()
         pid = launched.pid()
         try:
             kernel.seize(pid, exit_kill=True)

@@ -188,6 +188,13 @@ class Connections:
         """Whether process `pid` has a descriptor of any."""
         return any(pid in connection.holders for connection in self)
 
+    def find_holder(self, pid: int) -> bool:
+        """The same, with a look at its descriptors: it may have had one before that became a connection."""
+        for connection in self:
+            if connection.is_held_by(pid):
+                connection.holders.add(pid)
+        return self.are_held_by(pid)
+
     def forked(self, parent: int, child: int) -> None:
         """A child process inherits the descriptors of its parent."""
         for connection in self:

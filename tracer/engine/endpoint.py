@@ -145,13 +145,16 @@ def _read_json(path: str) -> dict[str, Any]:
 
 
 def addresses(endpoint: Endpoint) -> list[str]:
-    """What a connection to the endpoint looks like to the kernel: a path, or `host:port` of every resolved address."""
+    """What a connection to the endpoint looks like to the kernel: a path, or `host:port` of every resolved address.
+
+    For ssh:// it is the URL: a helper carries what is said.
+    """
     scheme, _, rest = endpoint.url.partition("://")
     if scheme == "unix":
         return [rest]
     if scheme in ("tcp", "http", "https"):
         return _resolved(rest.split("/")[0], "2376" if scheme == "https" else "2375")
-    return []
+    return [endpoint.url] if scheme == "ssh" else []
 
 
 def _resolved(host_port: str, default_port: str) -> list[str]:
