@@ -27,6 +27,9 @@ for _ in range(int(sys.argv[2])):
     c.request("GET", "/_ping"); c.getresponse().read()
 """
 
+READER = "import asyncio, email.mime.text, http.server, logging.config, unittest, xml.dom.minidom, xmlrpc.client"
+"""Each module is a file to open, to read and to close."""
+
 STRACE = ["strace", "-f", "--seccomp-bpf", "-e", "trace=network,read,write", "-s", "65536", "-o"]
 
 
@@ -40,6 +43,7 @@ def works(daemon: Daemon) -> dict[str, tuple[list[str], int]]:
             [sys.executable, "-I", "-c", POLLER, str(daemon.socket), str(REQUESTS)], 3,
         ),
         f"{PROCESSES:,} short processes": (["sh", "-c", tree], 3),
+        "a program that reads many files": ([sys.executable, "-I", "-c", READER], 11),
     }  # fmt: skip
 
 

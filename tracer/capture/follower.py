@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 PASSING = {errno.EAGAIN, errno.EINTR, errno.EBADF, errno.EFAULT, errno.EINVAL, *RESTARTS}
 """Errors after which the connection is as it was."""
 
+MESSAGES = ("message", "messages")
 SHUTDOWNS = ("rd", "wr", "rdwr")
 
 
@@ -167,8 +168,8 @@ class Follower:
             self._note_passed_on(thread, arguments)
         fd = signed(arguments[spec.fd_argument])
         connection = self._connections.of(thread, fd)
-        if connection is None and thread.process.narrow and spec.direction == "in":
-            return Call(spec, arguments, fd, None)  # its message may bring a connection
+        if connection is None and thread.process.narrow and spec.shape in MESSAGES and spec.direction == "in":
+            return Call(spec, arguments, fd, None)  # it may bring a connection
         if connection is None:
             return self._witness.enter(thread, spec, arguments, fd)
         return Call(spec, arguments, fd, connection)

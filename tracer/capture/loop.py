@@ -10,7 +10,7 @@ from __future__ import annotations
 import errno
 import os
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from tracer.capture import kernel, processes, widening
@@ -67,7 +67,7 @@ class StopLoop:
 
     def adopt(self, pid: int, *, root: bool, every: bool, narrow: bool = False) -> Thread:
         """Take a process that was seized into the books."""
-        process = Process(pid, every=every, narrow=narrow)
+        process = Process(pid, every=every, narrow=narrow and not every)
         self._processes[pid] = process
         self._follower.started(process)
         if root:
@@ -100,11 +100,7 @@ class StopLoop:
         for process in self._processes.values():
             if process.trap is not None:
                 process.trap.remove(process.pid)
-        for tid in list(self._threads):
-            try:
-                kernel.request(kernel.PTRACE_INTERRUPT, tid)
-            except (Gone, OSError):
-                continue
+        _interrupt(self._threads)
 
     def finish_detaching(self) -> None:
         """Serve the stops that `detach` asked for until every thread has been let go."""
@@ -239,8 +235,8 @@ class StopLoop:
         is_plain = widening.filters_of(thread.tid) == self._filters  # else it has one that may forbid what we need
         try:
             installed = is_plain and widening.install(thread.tid, self._wide_filter or b"")
-        except widening.Ended as end:
-            self._ended(thread.tid, end.status)
+        except widening.Interrupted as end:
+            self._handle(thread.tid, end.status)
             raise Gone(thread.tid) from None
         process.every = not installed
 
@@ -252,20 +248,12 @@ class StopLoop:
 
     def _stop_at_every_syscall(self, process: Process) -> None:
         process.narrow, process.every = False, True
-        for tid in process.threads:
-            try:
-                kernel.request(kernel.PTRACE_INTERRUPT, tid)
-            except (Gone, OSError):
-                continue
+        _interrupt(process.threads)
 
     def _leave_filter(self, thread: Thread, was_every: bool) -> None:
         """The process just began to stop at every syscall: its running threads must be told."""
         if thread.process.every and not was_every:
-            for tid in thread.process.threads - {thread.tid}:
-                try:
-                    kernel.request(kernel.PTRACE_INTERRUPT, tid)
-                except (Gone, OSError):
-                    continue
+            _interrupt(thread.process.threads - {thread.tid})
 
     # Processes
 
@@ -329,6 +317,15 @@ class StopLoop:
         if tid == self._root:
             self.root_status = status
         self._follower.exited(tid, code, killed_by)
+
+
+def _interrupt(tids: Iterable[int]) -> None:
+    """Have running threads stop soon."""
+    for tid in tids:
+        try:
+            kernel.request(kernel.PTRACE_INTERRUPT, tid)
+        except (Gone, OSError):
+            continue
 
 
 def _without_stdio(spec: Spec) -> Spec:

@@ -36,8 +36,8 @@ MASK = ctypes.c_uint64()
 PTRACE_GETSIGMASK, PTRACE_SETSIGMASK = 0x420A, 0x420B
 
 
-class Ended(Exception):
-    """The thread ended meanwhile, with this wait status."""
+class Interrupted(Exception):
+    """The thread ended meanwhile, or another one executed a program in its place: its wait status."""
 
     def __init__(self, status: int) -> None:
         super().__init__(status)
@@ -62,7 +62,7 @@ def is_possible() -> bool:
 def install(tid: int, code: bytes) -> bool:
     """Give all threads of the process one more filter, an array of struct sock_filter; False if that can't be done.
 
-    The thread must be in a syscall-exit stop. Raises Gone and Ended.
+    The thread must be in a syscall-exit stop. Raises Gone and Interrupted.
     """
     before = kernel.registers(tid)
     if memory.read(tid, before[RIP] - len(INSTRUCTION), len(INSTRUCTION)) != INSTRUCTION:
@@ -106,7 +106,7 @@ def _next_syscall_stop(tid: int) -> None:
     while True:
         kernel.request(kernel.PTRACE_SYSCALL, tid)
         _, status = os.waitpid(tid, kernel.WALL)
-        if not os.WIFSTOPPED(status):
-            raise Ended(status)
+        if not os.WIFSTOPPED(status) or status >> 16 == kernel.PTRACE_EVENT_EXEC:
+            raise Interrupted(status)
         if os.WSTOPSIG(status) == SYSCALL_STOP:
             return

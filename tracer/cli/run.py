@@ -13,7 +13,6 @@ from tracer.cli.messages import complain
 from tracer.cli.options import add_display_options, show_of
 from tracer.pipeline.live import run, watch
 from tracer.pipeline.settings import Trace
-from tracer.pipeline.viewing import in_pane
 
 VARIABLE = "SOCKTRACE_OPTIONS"
 """Options that a user always wants for a traced run, as in a shell."""
@@ -115,8 +114,6 @@ def _watch(options: argparse.Namespace) -> int:
 
 
 def _trace(options: argparse.Namespace, argv: Sequence[str]) -> Trace:
-    from tracer.words import language
-
     return Trace(
         argv=argv,
         sockets=options.socket,
@@ -125,8 +122,14 @@ def _trace(options: argparse.Namespace, argv: Sequence[str]) -> Trace:
         writes=[options.write] if options.write else [],
         html=options.html,
         evidence=options.prove,
-        language=language(options.lang, os.environ),
+        language=_language(options.lang) if options.html else "en",
     )
+
+
+def _language(wanted: str | None) -> str:
+    from tracer.words import language  # not imported in every run: it would come before the command's start
+
+    return language(wanted, os.environ)
 
 
 def main(argv: Sequence[str]) -> int:
@@ -145,5 +148,7 @@ def main(argv: Sequence[str]) -> int:
         made.print_usage(sys.stderr)
         complain("name a command to run, such as: socktrace docker ps")
         return 2
-    go = in_pane if options.tui else run
+    go = run
+    if options.tui:
+        from tracer.pipeline.viewing import in_pane as go
     return go(_trace(options, command), show_of(options), complain)
