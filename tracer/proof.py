@@ -7,7 +7,6 @@ catalogues in `words` with their values, so that they can be said in any languag
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -15,7 +14,7 @@ import msgspec.structs
 from msgspec import Struct
 
 from tracer.engine.place import where
-from tracer.engine.progress import trace_message
+from tracer.engine.printed import Printed
 from tracer.events import (
     Connect,
     Data,
@@ -39,12 +38,6 @@ WEAKENING = {"io_uring", "untraced", "foreign", "handed", "left", "midway"}
 """Kinds of notes after which nobody can say that nothing was missed."""
 
 NETWORKS = {"inet", "inet6", "packet"}
-CORPUS = 16 << 20
-"""Bytes of the answers that are searched for what the command printed."""
-
-_WORD = re.compile(rb"[A-Za-z0-9][\w./:@+-]+")
-_HEADING = re.compile(rb"[A-Z]+")
-_IDENTIFIER = re.compile(rb"(?:sha256:)?[0-9a-f]{12,64}")
 
 
 class Claim(Struct, frozen=True):
@@ -83,9 +76,7 @@ class Proof:
         self._refused: list[Connect] = []
         self._elsewhere: list[Elsewhere] = []
         self._notes: list[Note] = []
-        self._answers = bytearray()
-        self._printed = bytearray()
-        self._printed_size = 0
+        self._printed = Printed()
 
     def watch(self, events: Iterable[Event]) -> Iterator[Event]:
         """The same events, seen on their way to become exchanges."""
@@ -101,8 +92,7 @@ class Proof:
         elif isinstance(event, Failed):
             self._failed(event)
         elif isinstance(event, Output):
-            self._printed_size += event.size
-            self._printed += event.payload or b""
+            self._printed.wrote(event)
         elif isinstance(event, Header):
             self._header = event
         elif isinstance(event, Exec):
@@ -130,8 +120,8 @@ class Proof:
         traffic.calls[event.dir] += 1
         if event.payload is None and event.size:
             traffic.omitted += event.size
-        if event.dir == "in" and event.payload and len(self._answers) < CORPUS:
-            self._answers += event.payload
+        if event.dir == "in" and event.payload:
+            self._printed.answered(event.payload)
 
     def _connected(self, event: Connect) -> None:
         if event.error is None:
@@ -153,7 +143,7 @@ class Proof:
         if traffic is None:
             return
         traffic.exchanges += 1
-        self._answers += _wrapped_answers(exchange)
+        self._printed.take(exchange)
         traffic.problems += exchange.failure is not None
         for call in exchange.calls:
             traffic.explained[call.dir] += call.size
@@ -258,21 +248,16 @@ class Proof:
     def _output(self) -> Claim:
         if not self._thorough:
             return Claim("output", False, Said("proof.output.unwatched"), [])
-        if not self._printed_size or not self._traffic:
+        if not self._printed.size or not self._traffic:
             return Claim("output", None, Said("proof.output.nothing"), [])
-        words = list(dict.fromkeys(_WORD.findall(bytes(self._printed))))
-        if all(_HEADING.fullmatch(word) for word in words):
+        words = self._printed.compared()
+        if words is None:
             return Claim("output", None, Said("proof.output.only_headings"), [])
-        answers = bytes(self._answers)
-        found = [word for word in words if word in answers]
-        missing = [word for word in words if word not in answers]
-        identifiers = [word for word in words if _IDENTIFIER.fullmatch(word)]
-        strangers = [word for word in identifiers if word.removeprefix(b"sha256:") not in answers]
-        holds = bool(found) and not strangers
-        evidence = [Said("proof.output.printed", {"bytes": self._printed_size})]
-        evidence.append(Said("proof.output.found", {"found": len(found), "all": len(words), "some": _some(found)}))
-        if missing:
-            evidence.append(Said("proof.output.missing", {"some": _some(missing)}))
+        holds = bool(words.found) and not words.strangers
+        counts = {"found": len(words.found), "all": len(words.found) + len(words.missing), "some": _some(words.found)}
+        evidence = [Said("proof.output.printed", {"bytes": self._printed.size}), Said("proof.output.found", counts)]
+        if words.missing:
+            evidence.append(Said("proof.output.missing", {"some": _some(words.missing)}))
         return Claim("output", holds, Said(f"proof.output.{_word(holds)}"), evidence)
 
     def _network(self) -> Claim:
@@ -313,15 +298,6 @@ class Proof:
     @property
     def _lost(self) -> int:
         return self._end.lost if self._end else 0
-
-
-def _wrapped_answers(exchange: Exchange) -> bytes:
-    """What BuildKit's trace lines hold: a message in base64, whose texts the client prints."""
-    body = exchange.response.body if exchange.response else None
-    if body is None or body.kind != "jsonlines":
-        return b""
-    lines = [line for line in body.preview if isinstance(line, dict) and line.get("id") == "moby.buildkit.trace"]
-    return b"".join(trace_message(line.get("aux")) for line in lines)
 
 
 def _word(holds: bool) -> str:

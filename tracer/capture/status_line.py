@@ -22,8 +22,11 @@ ERASE = b"\r\x1b[K"
 CONTROLLING = os.makedev(5, 0)
 """/dev/tty."""
 
-SHOWN, WRITING, AWAY = range(3)
-"""The bytes: the line is on the screen; so many writes are under way; the cursor is not ours to move."""
+SHOWN, WRITING, CURSOR = range(3)
+"""The bytes: whether the line is on the screen; how many writes are under way; where the last one left the cursor."""
+
+AT_START, IN_ROW, ANYWHERE = range(3)
+"""At the start of a row; in the middle of one; and for good: the command draws by itself."""
 
 
 class StatusLine:
@@ -49,9 +52,9 @@ class StatusLine:
     def draw(self, text: str) -> None:
         """Show this, if the terminal is free."""
         with self._locked():
-            if not self._state[WRITING] and not self._state[AWAY] and self._is_quiet():
-                os.write(self._fd, ERASE + text.encode())
+            if not self._state[WRITING] and self._state[CURSOR] == AT_START and self._is_quiet():
                 self._state[SHOWN] = 1
+                self._put(ERASE + text.encode())
 
     def clear(self) -> None:
         """Take it away, if it is there: only we draw it."""
@@ -63,7 +66,13 @@ class StatusLine:
     def _erase(self) -> None:
         if self._state[SHOWN]:
             self._state[SHOWN] = 0
-            os.write(self._fd, ERASE)
+            self._put(ERASE)
+
+    def _put(self, data: bytes) -> None:
+        try:
+            os.write(self._fd, data)
+        except OSError:
+            pass  # the terminal has hung up: that is no reason to fail
 
     def _is_quiet(self) -> bool:
         """We are in the foreground, and nobody is asked for a password."""
@@ -92,7 +101,7 @@ class StatusLine:
         """It has happened, with these bytes; None if they are not known."""
         with self._locked():
             self._state[WRITING] = max(self._state[WRITING] - 1, 0)
-            if written is None or b"\x1b" in written or self._state[AWAY] == 2:
-                self._state[AWAY] = 2  # it draws by itself: for good
-            elif written:
-                self._state[AWAY] = 0 if written.endswith(b"\n") else 1
+            if written is None or b"\x1b" in written:
+                self._state[CURSOR] = ANYWHERE
+            elif written and self._state[CURSOR] != ANYWHERE:
+                self._state[CURSOR] = AT_START if written.endswith(b"\n") else IN_ROW
