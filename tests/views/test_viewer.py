@@ -309,3 +309,17 @@ def test_a_smaller_pane_keeps_the_end() -> None:
 def test_keys_of_the_pane(key: str, character: str | None, sent: str | None) -> None:
     pane = Pane(-1, -1, lambda rows, columns: None, lambda: "")
     assert pane._typed(events.Key(key, character)) == sent
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "words"),
+    [
+        (["--tui", "true"], 120, "needs a terminal"),
+        (["--tui", "-p", "1"], 2, "needs a COMMAND"),
+        (["--tui", "-w", "-", "true"], 2, "name of a file"),
+    ],
+)
+def test_where_a_pane_can_not_be(arguments: list[str], status: int, words: str, socktrace: Socktrace) -> None:
+    done = socktrace.plain(*arguments)
+    assert (done.returncode, done.stderr.count("\n")) == (status, 1)
+    assert words in done.stderr

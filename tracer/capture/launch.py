@@ -11,6 +11,7 @@ This module is imported before the forks: it must be quick to import.
 from __future__ import annotations
 
 import errno
+import gc
 import os
 import signal
 import sys
@@ -159,6 +160,18 @@ class Watching:
 
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, let_go)
+
+
+def put_off_collecting() -> None:
+    """No garbage collection while modules are imported, here and in what is forked from here: it would come at any
+    moment, and what it looks at stays anyway."""
+    gc.disable()
+
+
+def collect_from_now_on() -> None:
+    """The modules are there; they are never looked at again."""
+    gc.freeze()
+    gc.enable()
 
 
 def attach(trace: Callable[[int], None]) -> Watching:

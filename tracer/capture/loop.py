@@ -91,6 +91,7 @@ class StopLoop:
             rest()
             for tid, status in self._pending():
                 self._handle(tid, status)
+            self._follower.settle()
             send(events)
             events.clear()
 
@@ -113,7 +114,8 @@ class StopLoop:
         while self._threads:
             for tid, status in self._pending():
                 self._handle(tid, status)
-                self._follower.events.clear()
+            self._follower.settle()
+            self._follower.events.clear()
 
     def _pending(self) -> list[tuple[int, int]]:
         """All the stops there are, at least one: served in turn, so that no busy thread starves another."""
@@ -148,7 +150,6 @@ class StopLoop:
             self._resume(thread, onward)
         except Gone:
             pass  # its end is reported by a later wait
-        self._follower.settle()
 
     def _resume(self, thread: Thread, how: Resume) -> None:
         kernel.request(how.request, thread.tid, 0, how.signal)
@@ -258,7 +259,7 @@ class StopLoop:
     # Processes
 
     def _born(self, parent: Thread, child: int, event: int) -> None:
-        is_thread = event == kernel.PTRACE_EVENT_CLONE and processes.thread_group(child) == parent.process.pid
+        is_thread = event == kernel.PTRACE_EVENT_CLONE and processes.has_thread(parent.process.pid, child)
         if is_thread:
             thread = self._add_thread(child, parent.process, parent.files)
         else:

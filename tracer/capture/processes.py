@@ -72,11 +72,9 @@ def user(pid: int) -> tuple[int, int] | None:
     return found.st_uid, found.st_gid
 
 
-def thread_group(tid: int) -> int:
-    """The process of a thread; the thread's own id where it can't be told."""
-    status = _content(f"/proc/{tid}/status")
-    at = status.find(b"\nTgid:")
-    return int(status[at + 6 : status.index(b"\n", at + 1)]) if at >= 0 else tid
+def has_thread(pid: int, tid: int) -> bool:
+    """Whether `tid` is a thread of process `pid`, and no process of its own."""
+    return os.path.exists(f"/proc/{pid}/task/{tid}")
 
 
 def in_our_pid_namespace(pid: int) -> bool | None:

@@ -105,6 +105,7 @@ class _Run:
             code = seccomp.as_bytes(seccomp.program(native, syscalls.NARROW))
         stops.on_root_exec = lambda: self._filter_is_missing(launched)
         stops.on_root_continued = lambda: os.kill(front, signal.SIGCONT)
+        launch.collect_from_now_on()
         launched.release(code)
         sender.send([self._header])
         stops.run(sender.send, sender.rest)
@@ -116,6 +117,7 @@ class _Run:
         """From attaching to letting go. Raises CannotTrace."""
         stops = self._loop = loop.StopLoop(architecture(), self._follower, self._specs)
         stops.root_executed = True  # there is no filter, whatever it executes from now on
+        launch.collect_from_now_on()
         leader = self._seize_all(stops, pid)
         sender.send([self._header])
         self._follower.attached(leader)

@@ -150,5 +150,8 @@ def main(argv: Sequence[str]) -> int:
         return 2
     go = run
     if options.tui:
+        if options.write == "-":
+            complain("--tui has the terminal for itself: give -w the name of a file")
+            return 2
         from tracer.pipeline.viewing import in_pane as go
     return go(_trace(options, command), show_of(options), complain)

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 
-from tracer.pipeline.progress import Meter, meter_on_stderr
+from tracer.pipeline.progress import Meter, meter_on_stderr, metered
 from tracer.pipeline.settings import FAILED
 
 TYPE_CHECKING = False
@@ -69,11 +69,11 @@ def _recorded(path: str, name: str, language: str, meter: Meter | None, on_damag
     header = next(first)
     assert isinstance(header, Header)
     bodies = FORMATS[name].bodies
-    told_of = chain([header], first)
-    if meter is None:
-        items: Iterable[Item] = told(assemble(told_of, keep_bodies=bodies))
-    else:
-        items = meter.items(told(assemble(meter.events(told_of), keep_bodies=bodies, live=True)), live=False)
+
+    def assembled(events: Iterable[Event], live: bool) -> Iterable[Item]:
+        return told(assemble(events, keep_bodies=bodies, live=live))
+
+    items = metered(chain([header], first), assembled, meter, live=False)
     return Recorded(header, [item for item in in_order(items) if isinstance(item, Exchange)], events, language)
 
 

@@ -46,6 +46,7 @@ def run(trace: Trace, show: Show, complain: Callable[[str], None]) -> int:
     """
     from tracer.capture import launch
 
+    launch.put_off_collecting()
     try:
         program = launch.find_program(trace.argv[0])
         output, keepers = _open_outputs(trace, show)
@@ -76,6 +77,7 @@ def watch(pid: int, trace: Trace, show: Show, complain: Callable[[str], None]) -
     """Follow a process that is already running until it ends or the user does; 0, or socktrace's own status."""
     from tracer.capture import launch
 
+    launch.put_off_collecting()
     try:
         output, keepers = _open_outputs(trace, show)
     except _Failed as error:
@@ -151,9 +153,11 @@ class _Failed(Exception):
 
 def _received(feed: int) -> Iterator[Event]:
     """The events of the tracer process. Raises _Failed if it could not trace, or died."""
+    from tracer.capture import launch
     from tracer.capture.feed import Trouble, receive
     from tracer.events import End
 
+    launch.collect_from_now_on()
     ended = False
     for event in receive(feed):
         if isinstance(event, Trouble):

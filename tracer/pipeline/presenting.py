@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 
-from tracer.pipeline.progress import meter_on_stderr
+from tracer.pipeline.progress import meter_on_stderr, metered
 from tracer.pipeline.settings import FAILED, UNPROVEN, Show
 
 TYPE_CHECKING = False
@@ -83,18 +83,16 @@ def _items(events: Iterable[Event], show: Show, meter: Meter | None) -> Iterable
     from tracer.engine.stories import told
     from tracer.exchanges import assemble, in_order
 
-    keep_pieces = show.verbosity >= 3
+    def assembled(events: Iterable[Event], live: bool) -> Iterable[Item]:
+        return told(assemble(events, keep_pieces=show.verbosity >= 3, live=live))
+
     if show.pace is not None:
         import time
 
         from tracer.views.pace import paced
 
-        return paced(told(assemble(events, keep_pieces=keep_pieces, live=True)), show.pace, time.sleep)
-    if meter is not None:
-        events = meter.events(events)
-    items: Iterable[Item] = told(assemble(events, keep_pieces=keep_pieces, live=show.live or meter is not None))
-    if meter is not None:
-        items = meter.items(items, live=show.live)
+        return paced(assembled(events, True), show.pace, time.sleep)
+    items = metered(events, assembled, meter, live=show.live)
     return items if show.live else in_order(items)
 
 

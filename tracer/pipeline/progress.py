@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -76,6 +76,19 @@ class Meter:
             return os.get_terminal_size(2).columns or 80
         except OSError:
             return 80
+
+
+def metered(
+    events: Iterable[Event],
+    assembled: Callable[[Iterable[Event], bool], Iterable[Item]],
+    meter: Meter | None,
+    *,
+    live: bool,
+) -> Iterable[Item]:
+    """What `assembled` makes of the events (with their growth, if it is told so), watched by the meter, if any."""
+    if meter is None:
+        return assembled(events, live)
+    return meter.items(assembled(meter.events(events), True), live=live)
 
 
 def meter_on_stderr(*, apart: bool) -> Meter | None:
