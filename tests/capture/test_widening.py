@@ -7,13 +7,17 @@ from pathlib import Path
 import pytest
 
 from tests.capture.programs import run_program
+from tests.needs import need
 from tests.runs import Run, Socktrace
 from tracer.capture import widening
 from tracer.events import Note
 
-pytestmark = pytest.mark.skipif(
-    not widening.is_possible(), reason="one filter for all: another architecture, or kernel"
-)
+
+@pytest.fixture(autouse=True)
+def two_filters() -> None:
+    """Other architectures and older kernels have one filter for all."""
+    need(widening.is_possible(), "no second filter: another architecture, or Linux before 5.9")
+
 
 STATE = """
 def filters(): return int(open("/proc/thread-self/status").read().split("Seccomp_filters:")[1].split()[0])
@@ -175,3 +179,18 @@ def test_children_that_are_made_at_that_very_moment(socktrace: Socktrace, tmp_pa
         run = run_program(socktrace, tmp_path / "echo.sock", source)
         assert run.status == 0, run.stderr
         assert run.streams[0][0] == b"x" * int(run.stdout)
+
+
+def test_an_exec_in_another_thread_at_that_very_moment(socktrace: Socktrace, tmp_path: Path) -> None:
+    """It ends the thread that is being used; the new program runs as if nothing had been."""
+    source = (
+        "for wait in range(60):\n"
+        "    p=os.fork()\n"
+        "    if p==0:\n"
+        "        threading.Thread(target=connect).start(); ends=time.perf_counter()+wait*0.00002\n"
+        "        while time.perf_counter()<ends: pass\n"
+        "        os.execv('/bin/sh', ['sh', '-c', 'exit 5'])\n"
+        "    assert os.waitstatus_to_exitcode(os.waitpid(p,0)[1])==5\n"
+    )
+    run = run_program(socktrace, tmp_path / "echo.sock", source)
+    assert run.status == 0, run.stderr

@@ -137,18 +137,18 @@ def test_long_recordings(verb: str, tmp_path: Path) -> None:
     assert (tmp_path / "out").stat().st_size > 1_000_000
 
 
-def test_from_the_tracer_to_the_front() -> None:
+def test_from_the_tracer_to_the_front(monkeypatch: pytest.MonkeyPatch) -> None:
     """The rules, one by one, on a terminal of our own."""
     controller, terminal = pty.openpty()
     attributes = termios.tcgetattr(terminal)
     attributes[1] = 0
     termios.tcsetattr(terminal, termios.TCSANOW, attributes)
     line = StatusLine(terminal)
+    monkeypatch.setattr(line, "_is_quiet", lambda: True)
 
     def drawn(*steps: Callable[[], None]) -> bool:
         for step in steps:
             step()
-        line._is_quiet = lambda: True  # type: ignore[method-assign]
         line.draw("text")
         shown = bool(line._state[0])
         line.clear()

@@ -268,7 +268,8 @@ def test_what_a_quick_command_says_is_not_lost() -> None:
 
 
 def test_leaving_a_command_that_runs() -> None:
-    with Terminal(["--tui", "sh", "-c", "trap '' HUP TERM; echo rea''dy; while :; do sleep 1; done"]) as terminal:
+    script = "trap '' HUP TERM; echo rea''dy; for i in $(seq 60); do sleep 1; done"
+    with Terminal(["--tui", "sh", "-c", script]) as terminal:
         terminal.until("the command", lambda text: "ready" in text)
         terminal.write(b"\x1b[17~")
         terminal.until("the list's keys", lambda text: "f6 to the command" in text)
