@@ -128,7 +128,7 @@ def test_entries_of_an_archive(daemon: Daemon, tmp_path: Path) -> None:
     ["show {file} >{out}", "show -o {out} {file}", "export -f json -o {out} {file}", "export -f json {file} >{out}"],
 )
 def test_long_recordings(verb: str, tmp_path: Path) -> None:
-    many(tmp_path / "many.jsonl", 12_000)
+    many(tmp_path / "many.jsonl", 24_000)
     options = verb.format(file=tmp_path / "many.jsonl", out=tmp_path / "out")
     said, status = in_terminal(f"{shlex.join(COMMAND)} {options}", environment())
     assert status == 0
