@@ -170,7 +170,7 @@ class Connecting:
                 comm=processes.comm(thread.process.pid),
                 file=socket_file(address),
                 midway=midway,
-                other=not self._follow.names(address),
+                other=self._follow.everything and not self._follow.names(address),
             )
         )
 

@@ -135,7 +135,7 @@ class Follower:
             self._follow.add(endpoint)
             if endpoint.startswith(helpers.SCHEME) and thread.process.narrow:
                 # its connection is known when the helper runs, and by then its other threads may have spoken
-                thread.process.narrow, thread.process.every = False, True
+                thread.process.leave_filter()
         return exe, argv
 
     def _inherits_trap(self, parent: Process, child: int) -> None:

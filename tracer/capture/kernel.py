@@ -10,6 +10,7 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
+import signal
 import struct
 import sys
 from collections.abc import Iterator
@@ -78,6 +79,9 @@ FOLLOW = (
     | PTRACE_O_TRACESECCOMP
 )
 
+SYSCALL_STOP = signal.SIGTRAP | 0x80
+"""The stop signal at a syscall, with PTRACE_O_TRACESYSGOOD."""
+
 OP_EXIT = 2
 """`op` of struct ptrace_syscall_info at a syscall-exit stop; 1 is an entry stop, 3 a seccomp stop."""
 
@@ -132,6 +136,23 @@ def set_registers(tid: int, values: list[int]) -> None:
         _registers[index] = value
     _registers_at[:] = [ctypes.addressof(_registers), 8 * len(values)]
     request(PTRACE_SETREGSET, tid, NT_PRSTATUS, ctypes.addressof(_registers_at))
+
+
+PTRACE_GETSIGMASK, PTRACE_SETSIGMASK = 0x420A, 0x420B
+_mask = ctypes.c_uint64()
+"""A sigset_t of the kernel."""
+
+
+def signal_mask(tid: int) -> int:
+    """Which signals a stopped thread blocks, a bit each. Raises Gone."""
+    request(PTRACE_GETSIGMASK, tid, ctypes.sizeof(_mask), ctypes.addressof(_mask))
+    return _mask.value
+
+
+def set_signal_mask(tid: int, mask: int) -> None:
+    """Set it. Raises Gone."""
+    _mask.value = mask
+    request(PTRACE_SETSIGMASK, tid, ctypes.sizeof(_mask), ctypes.addressof(_mask))
 
 
 class SyscallInfo(NamedTuple):

@@ -22,7 +22,6 @@ from tracer.capture.tracees import Files, Process, Thread
 from tracer.events import Event
 
 STOPPING = {signal.SIGSTOP, signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU}
-SYSCALL_STOP = signal.SIGTRAP | 0x80
 STANDARD = (NOT_STDIN, NOT_STDIO, NOT_STDOUT)
 BIRTHS = {kernel.PTRACE_EVENT_FORK, kernel.PTRACE_EVENT_VFORK, kernel.PTRACE_EVENT_CLONE}
 
@@ -166,7 +165,7 @@ class StopLoop:
         if event == kernel.PTRACE_EVENT_SECCOMP:
             if not thread.entered:  # else the entry stop before it has told already
                 self._entered(thread)
-        elif number == SYSCALL_STOP:
+        elif number == kernel.SYSCALL_STOP:
             self._at_syscall(thread)
         elif event in BIRTHS:
             self._born(thread, kernel.event_message(thread.tid), event)
@@ -233,7 +232,8 @@ class StopLoop:
         thread.files.forget_misses()
         if process.every:
             return
-        is_plain = widening.filters_of(thread.tid) == self._filters  # else it has one that may forbid what we need
+        # a filter of its own may forbid what we need
+        is_plain = processes.seccomp_filters(thread.tid) == self._filters
         try:
             installed = is_plain and widening.install(thread.tid, self._wide_filter or b"")
         except widening.Interrupted as end:
@@ -248,7 +248,7 @@ class StopLoop:
             self._stop_at_every_syscall(process)
 
     def _stop_at_every_syscall(self, process: Process) -> None:
-        process.narrow, process.every = False, True
+        process.leave_filter()
         _interrupt(process.threads)
 
     def _leave_filter(self, thread: Thread, was_every: bool) -> None:
@@ -269,14 +269,14 @@ class StopLoop:
                 thread.files = parent.files
         self._follower.forked(parent, child, is_thread=is_thread)
         if not is_thread and thread.process.narrow and self._follower.has_connections(thread.process):
-            thread.process.narrow, thread.process.every = False, True
+            thread.process.leave_filter()
         early = self._early.pop(child, None)
         if early is not None:
             self._handle(child, early)
 
     def _was_narrow(self, child: int) -> bool:
         """The child may have been made by a thread of a process that was just being given its second filter."""
-        return self._wide_filter is not None and widening.filters_of(child) == self._filters
+        return self._wide_filter is not None and processes.seccomp_filters(child) == self._filters
 
     def _executed(self, leader: Thread) -> None:
         """exec(2) ends all threads but one, which takes over the leader's id; only that one is left."""
@@ -292,7 +292,7 @@ class StopLoop:
             self.root_executed = True
             process.every = self.on_root_exec()
             process.narrow = self._wide_filter is not None and not process.every
-            self._filters = widening.filters_of(leader.tid) or 0 if process.narrow else 0
+            self._filters = processes.seccomp_filters(leader.tid) or 0 if process.narrow else 0
             leader.entered = process.every
         made = self._follower.made
         self._follower.executed(leader)

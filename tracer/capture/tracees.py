@@ -112,6 +112,10 @@ class Process:
         """The breakpoint that reads its TLS secrets."""
         self.trap_tried = False
 
+    def leave_filter(self) -> None:
+        """Stop at every syscall from now on, whatever its filters pick; its running threads are told by the loop."""
+        self.narrow, self.every = False, True
+
 
 class Thread:
     """A traced thread. `entered` is true between a syscall-entry stop and the exit stop that belongs to it."""

@@ -11,15 +11,12 @@ Register order: struct user_regs_struct (arch/x86/include/asm/user_64.h). Other 
 
 from __future__ import annotations
 
-import ctypes
 import os
-import signal
 import struct
 from collections.abc import Sequence
 
-from tracer.capture import kernel, memory
+from tracer.capture import kernel, memory, processes
 
-SYSCALL_STOP = signal.SIGTRAP | 0x80
 ARCHITECTURES = ("x86_64",)
 INSTRUCTION = b"\x0f\x05"
 RAX, RIP = 10, 16
@@ -30,10 +27,7 @@ MMAP, MUNMAP, SECCOMP = 9, 11, 317
 PROT_READ_WRITE, MAP_PRIVATE_ANONYMOUS = 3, 0x22
 SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC = 1, 1
 PAGE = 4096
-MASK = ctypes.c_uint64()
-"""A sigset_t of the kernel."""
-
-PTRACE_GETSIGMASK, PTRACE_SETSIGMASK = 0x420A, 0x420B
+EVERY_SIGNAL = (1 << 64) - 1
 
 
 class Interrupted(Exception):
@@ -44,19 +38,9 @@ class Interrupted(Exception):
         self.status = status
 
 
-def filters_of(tid: int) -> int | None:
-    """How many seccomp filters a thread has (Linux 5.9); None where that is not told."""
-    try:
-        with open(f"/proc/{tid}/status", "rb") as file:
-            found = file.read().partition(b"Seccomp_filters:\t")[2]
-    except OSError:
-        return None
-    return int(found.split(b"\n", 1)[0]) if found else None
-
-
 def is_possible() -> bool:
     """Whether this machine can do it."""
-    return os.uname().machine in ARCHITECTURES and filters_of(os.getpid()) is not None
+    return os.uname().machine in ARCHITECTURES and processes.seccomp_filters(os.getpid()) is not None
 
 
 def install(tid: int, code: bytes) -> bool:
@@ -67,8 +51,8 @@ def install(tid: int, code: bytes) -> bool:
     before = kernel.registers(tid)
     if memory.read(tid, before[RIP] - len(INSTRUCTION), len(INSTRUCTION)) != INSTRUCTION:
         return False
-    mask = _mask(tid, PTRACE_GETSIGMASK)
-    _mask(tid, PTRACE_SETSIGMASK, (1 << 64) - 1)
+    mask = kernel.signal_mask(tid)
+    kernel.set_signal_mask(tid, EVERY_SIGNAL)
     page = _call(tid, before, MMAP, (0, PAGE, PROT_READ_WRITE, MAP_PRIVATE_ANONYMOUS, -1, 0))
     installed = False
     if page > 0:
@@ -78,14 +62,8 @@ def install(tid: int, code: bytes) -> bool:
             installed = _call(tid, before, SECCOMP, arguments) == 0
         _call(tid, before, MUNMAP, (page, PAGE))
     kernel.set_registers(tid, before)
-    _mask(tid, PTRACE_SETSIGMASK, mask)
+    kernel.set_signal_mask(tid, mask)
     return installed
-
-
-def _mask(tid: int, request: int, value: int = 0) -> int:
-    MASK.value = value
-    kernel.request(request, tid, ctypes.sizeof(MASK), ctypes.addressof(MASK))
-    return MASK.value
 
 
 def _call(tid: int, registers: Sequence[int], number: int, arguments: Sequence[int]) -> int:
@@ -108,5 +86,5 @@ def _next_syscall_stop(tid: int) -> None:
         _, status = os.waitpid(tid, kernel.WALL)
         if not os.WIFSTOPPED(status) or status >> 16 == kernel.PTRACE_EVENT_EXEC:
             raise Interrupted(status)
-        if os.WSTOPSIG(status) == SYSCALL_STOP:
+        if os.WSTOPSIG(status) == kernel.SYSCALL_STOP:
             return

@@ -7,11 +7,12 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 
-from tracer.pipeline.progress import Meter, meter_on_stderr, metered
+from tracer.pipeline.progress import line_on_stderr, metered
 from tracer.pipeline.settings import FAILED
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from tracer.capture.status_line import StatusLine
     from tracer.exchanges import Item
     from tracer.views.exports import Recorded
 
@@ -32,9 +33,9 @@ def export(
     from tracer.views.exports import export as pieces_of
 
     damages: list[str] = []
-    meter = meter_on_stderr(apart=collector is not None or output not in (None, "-"))
+    line = line_on_stderr(apart=collector is not None or output not in (None, "-"))
     try:
-        pieces = pieces_of(name, _recorded(path, name, language, meter, damages.append))
+        pieces = pieces_of(name, _recorded(path, name, language, line, damages.append))
         if collector is not None:
             _send(b"".join(pieces), collector)
         else:
@@ -53,7 +54,9 @@ def export(
     return 1 if damages else 0
 
 
-def _recorded(path: str, name: str, language: str, meter: Meter | None, on_damage: Callable[[str], None]) -> Recorded:
+def _recorded(
+    path: str, name: str, language: str, line: StatusLine | None, on_damage: Callable[[str], None]
+) -> Recorded:
     from tracer.engine.stories import told
     from tracer.events import Event, Header
     from tracer.exchanges import Exchange, assemble, in_order
@@ -73,7 +76,7 @@ def _recorded(path: str, name: str, language: str, meter: Meter | None, on_damag
     def assembled(events: Iterable[Event], live: bool) -> Iterable[Item]:
         return told(assemble(events, keep_bodies=bodies, live=live))
 
-    items = metered(chain([header], first), assembled, meter, live=False)
+    items = metered(chain([header], first), assembled, line, live=False)
     return Recorded(header, [item for item in in_order(items) if isinstance(item, Exchange)], events, language)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from tracer import __version__
 from tracer.pipeline.presenting import present, unwritable
-from tracer.pipeline.progress import Meter, beside_command, beside_process
+from tracer.pipeline.progress import line_beside, line_on_stderr
 from tracer.pipeline.settings import FAILED, UNPROVEN, Show, Trace
 
 TYPE_CHECKING = False
@@ -54,7 +54,7 @@ def run(trace: Trace, show: Show, complain: Callable[[str], None]) -> int:
         complain(str(error))
         return error.status
     _offer_key_log(trace)
-    line = None if show.quiet else beside_command()
+    line = None if show.quiet else line_on_stderr()
     front = launch.start(program, trace.argv, lambda launched, feed: _trace(trace, launched, feed, line))
     own, proven = _consume(front.feed, trace, show, output, keepers, line, complain)
     status = front.wait()
@@ -83,7 +83,7 @@ def watch(pid: int, trace: Trace, show: Show, complain: Callable[[str], None]) -
     except _Failed as error:
         complain(str(error))
         return error.status
-    line = None if show.quiet else beside_process(pid)
+    line = None if show.quiet else line_beside(pid)
     watching = launch.attach(lambda feed: _attach(pid, trace, feed))
     own, proven = _consume(watching.feed, trace, show, output, keepers, line, complain)
     return own or (0 if proven else UNPROVEN)
@@ -193,7 +193,7 @@ def _consume(
     proven = True
     try:
         try:
-            proven = present(events, show, output, at_once=show.live, meter=Meter(line) if line else None)
+            proven = present(events, show, output, at_once=show.live, line=line)
         except OSError as error:
             if not isinstance(error, BrokenPipeError):  # else who read the timeline has gone
                 complain(unwritable(error))

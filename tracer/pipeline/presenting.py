@@ -6,24 +6,26 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 
-from tracer.pipeline.progress import meter_on_stderr, metered
+from tracer.pipeline.progress import line_on_stderr, metered
 from tracer.pipeline.settings import FAILED, UNPROVEN, Show
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import TextIO
 
+    from tracer.capture.status_line import StatusLine
     from tracer.engine.lesson import Teacher
     from tracer.events import Event
     from tracer.exchanges import Exchange, Item
-    from tracer.pipeline.progress import Meter
     from tracer.proof import Proof
     from tracer.views.lines import Block
     from tracer.views.screen import Screen
 
 
-def present(events: Iterable[Event], show: Show, stream: TextIO, *, at_once: bool, meter: Meter | None = None) -> bool:
-    """Events to a view on `stream`: piece by piece, or in one when the events have ended. `meter` tells how far it is.
+def present(
+    events: Iterable[Event], show: Show, stream: TextIO, *, at_once: bool, line: StatusLine | None = None
+) -> bool:
+    """Events to a view on `stream`: piece by piece, or in one when the events have ended. `line` tells how far it is.
 
     Whether every claim holds, where a proof is asked for. Raises OSError if it can't be written.
     """
@@ -35,7 +37,7 @@ def present(events: Iterable[Event], show: Show, stream: TextIO, *, at_once: boo
     for watcher in (proof, teacher):
         if watcher is not None:
             events = watcher.watch(events)
-    items = _items(events, show, meter)
+    items = _items(events, show, line)
     for watcher in (proof, teacher):
         if watcher is not None:
             items = _watched(items, watcher.take)
@@ -78,7 +80,7 @@ def _teacher(show: Show) -> Teacher | None:
     return Teacher()
 
 
-def _items(events: Iterable[Event], show: Show, meter: Meter | None) -> Iterable[Item]:
+def _items(events: Iterable[Event], show: Show, line: StatusLine | None) -> Iterable[Item]:
     """Exchanges with their stories, in the order in which they are to be shown."""
     from tracer.engine.stories import told
     from tracer.exchanges import assemble, in_order
@@ -92,7 +94,7 @@ def _items(events: Iterable[Event], show: Show, meter: Meter | None) -> Iterable
         from tracer.views.pace import paced
 
         return paced(assembled(events, True), show.pace, time.sleep)
-    items = metered(events, assembled, meter, live=show.live)
+    items = metered(events, assembled, line, live=show.live)
     return items if show.live else in_order(items)
 
 
@@ -172,8 +174,8 @@ def replayed(path: str, show: Show, complain: Callable[[str], None]) -> int:
     damages: list[str] = []
     try:
         output = open(show.output, "w", encoding="utf-8") if show.output else sys.stdout
-        meter = None if show.quiet or show.go_on or show.pace else meter_on_stderr(apart=show.output is not None)
-        proven = present(read(path, damages.append), show, output, at_once=True, meter=meter)
+        line = None if show.quiet or show.go_on or show.pace else line_on_stderr(apart=show.output is not None)
+        proven = present(read(path, damages.append), show, output, at_once=True, line=line)
     except RecordingError as error:
         complain(str(error))
         return 1

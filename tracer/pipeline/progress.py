@@ -81,34 +81,29 @@ class Meter:
 def metered(
     events: Iterable[Event],
     assembled: Callable[[Iterable[Event], bool], Iterable[Item]],
-    meter: Meter | None,
+    line: StatusLine | None,
     *,
     live: bool,
 ) -> Iterable[Item]:
-    """What `assembled` makes of the events (with their growth, if it is told so), watched by the meter, if any."""
-    if meter is None:
+    """What `assembled` makes of the events (with their growth, if told so); `line`, if any, tells how far it is."""
+    if line is None:
         return assembled(events, live)
+    meter = Meter(line)
     return meter.items(assembled(meter.events(events), True), live=live)
 
 
-def meter_on_stderr(*, apart: bool) -> Meter | None:
-    """A meter if standard error is a terminal, and what people look at goes elsewhere: to a file (`apart`), a pipe."""
-    return Meter(status_line()) if os.isatty(2) and (apart or not os.isatty(1)) else None
+def line_on_stderr(*, apart: bool = False) -> StatusLine | None:
+    """A line if standard error is a terminal, and what people look at goes elsewhere: to a file (`apart`), a pipe."""
+    return _line() if os.isatty(2) and (apart or not os.isatty(1)) else None
 
 
-def status_line() -> StatusLine:
-    """A line on the terminal of standard error."""
+def line_beside(pid: int) -> StatusLine | None:
+    """A line for a process that runs already: on a terminal of our own."""
+    line = _line() if os.isatty(2) else None
+    return None if line is None or any(line.is_on(pid, fd) for fd in range(3)) else line
+
+
+def _line() -> StatusLine:
     from tracer.capture.status_line import StatusLine
 
     return StatusLine(2)
-
-
-def beside_command() -> StatusLine | None:
-    """A line for a command that was started here: where its standard output is not shown, but we can be."""
-    return status_line() if os.isatty(2) and not os.isatty(1) else None
-
-
-def beside_process(pid: int) -> StatusLine | None:
-    """A line for a process that runs already: on a terminal of our own."""
-    line = status_line() if os.isatty(2) else None
-    return None if line is None or any(line.is_on(pid, fd) for fd in range(3)) else line
