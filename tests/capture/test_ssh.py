@@ -82,6 +82,40 @@ def test_a_helper_on_a_pair_of_sockets(over_ssh: Mapping[str, str], socktrace: S
     assert (found["path"], found["response"]["status"]) == ("/_ping", 200)
 
 
+EARLY = """
+import os, sys, time
+asks, says = os.pipe()
+hears, answers = os.pipe()
+helper = os.fork()
+if helper == 0:
+    os.dup2(asks, 0)
+    os.dup2(answers, 1)
+    if sys.argv[2] == "after a while":
+        time.sleep(0.3)
+    else:
+        os.read(0, 3)
+    os.closerange(3, 100)
+    os.execv(sys.argv[1], [sys.argv[1], "testhost", "docker", "system", "dial-stdio"])
+os.close(asks), os.close(answers)
+time.sleep(0.1)
+if sys.argv[2] == "when told":
+    os.write(says, b"go\\n")
+    time.sleep(0.1)
+os.write(says, b"GET /_ping HTTP/1.0\\r\\n\\r\\n")
+while b"\\r\\n\\r\\n" not in os.read(hears, 4096):
+    pass
+os.kill(helper, 9)
+"""
+
+
+@pytest.mark.parametrize("when", ["after a while", "when told"])
+def test_what_is_said_before_the_helper_runs(when: str, over_ssh: Mapping[str, str], socktrace: Socktrace) -> None:
+    """The client waits for its helper, but not for one that waits for the client."""
+    helper = Path(over_ssh["PATH"].split(":")[0]) / "ssh"
+    (found,) = socktrace.exchanges(sys.executable, "-c", EARLY, str(helper), when, env=over_ssh)
+    assert (found["path"], found["response"]["status"]) == ("/_ping", 200)
+
+
 @pytest.mark.parametrize(
     ("line", "address"),
     [

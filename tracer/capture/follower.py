@@ -133,9 +133,10 @@ class Follower:
         self.secrets.started(environment)
         for endpoint in self._endpoints_of(argv, environment):
             self._follow.add(endpoint)
-            if endpoint.startswith(helpers.SCHEME) and thread.process.narrow:
-                # its connection is known when the helper runs, and by then its other threads may have spoken
-                thread.process.leave_filter()
+            if endpoint.startswith(helpers.SCHEME):
+                thread.process.helped = True
+                if thread.process.narrow:  # its connection is known when the helper runs: then it is too late to widen
+                    thread.process.leave_filter()
         return exe, argv
 
     def _inherits_trap(self, parent: Process, child: int) -> None:

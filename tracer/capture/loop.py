@@ -10,12 +10,14 @@ from __future__ import annotations
 import errno
 import os
 import signal
+import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from tracer.capture import kernel, processes, widening
 from tracer.capture.arch import Architecture
 from tracer.capture.follower import Follower
+from tracer.capture.holding import PAUSE, Holding
 from tracer.capture.kernel import Gone
 from tracer.capture.syscalls import NOT_STDIN, NOT_STDIO, NOT_STDOUT, Guard, Spec
 from tracer.capture.tracees import Files, Process, Thread
@@ -51,6 +53,7 @@ class StopLoop:
         self._filters = 0
         self._early: dict[int, int] = {}
         """Children that stopped before their birth was announced, with their wait status."""
+        self._holding = Holding()
         self.on_root_exec: Callable[[], bool] = lambda: False
         """Called once, at the root's first exec: True if no filter is in place."""
         self.on_root_continued: Callable[[], None] = lambda: None
@@ -88,9 +91,7 @@ class StopLoop:
         events = self._follower.events
         while self._threads and self.root_status is None:
             rest()
-            for tid, status in self._pending():
-                self._handle(tid, status)
-            self._follower.settle()
+            self._serve()
             send(events)
             events.clear()
 
@@ -105,21 +106,32 @@ class StopLoop:
     def finish_detaching(self) -> None:
         """Serve the stops that `detach` asked for until every thread has been let go."""
         while self._threads:
-            for tid, status in self._pending():
-                self._handle(tid, status)
+            self._serve()
 
     def linger(self) -> None:
         """Let the processes that outlived the root go on: serve their stops, tell nothing, until the last has ended."""
         while self._threads:
-            for tid, status in self._pending():
-                self._handle(tid, status)
-            self._follower.settle()
+            self._serve()
             self._follower.events.clear()
 
+    def _serve(self) -> None:
+        """Answer the stops there are."""
+        for tid, status in self._pending():
+            self._handle(tid, status)
+        for thread in self._holding.over() if self._holding else ():
+            self._go_on(thread)
+        self._follower.settle()
+
     def _pending(self) -> list[tuple[int, int]]:
-        """All the stops there are, at least one: served in turn, so that no busy thread starves another."""
+        """All the stops there are: served in turn, so that no busy thread starves another.
+
+        Sleeps until there is one, for a moment only while a thread is held.
+        """
         found: list[tuple[int, int]] = []
         options = kernel.WALL
+        if self._holding:
+            time.sleep(PAUSE)
+            options |= os.WNOHANG
         while True:
             try:
                 tid, status = os.waitpid(-1, options)
@@ -143,15 +155,25 @@ class StopLoop:
             return
         try:
             onward = self._stopped(thread, status)
-            if self._detaching:
-                self._threads.pop(tid)
-                onward = Resume(kernel.PTRACE_DETACH, onward.signal)
-            self._resume(thread, onward)
+            if thread not in self._holding:
+                self._resume(thread, onward)
         except Gone:
             pass  # its end is reported by a later wait
 
+    def _go_on(self, thread: Thread) -> None:
+        """The call that the thread was held at is made now."""
+        try:
+            self._entered(thread, may_wait=False)
+            self._resume(thread, self._onward(thread))
+        except Gone:
+            pass
+
     def _resume(self, thread: Thread, how: Resume) -> None:
-        kernel.request(how.request, thread.tid, 0, how.signal)
+        request = how.request
+        if self._detaching:
+            self._threads.pop(thread.tid)
+            request = kernel.PTRACE_DETACH
+        kernel.request(request, thread.tid, 0, how.signal)
 
     def _onward(self, thread: Thread, deliver: int = 0) -> Resume:
         """On to the next stop of interest; inside a followed call that is its exit, signals notwithstanding."""
@@ -192,13 +214,15 @@ class StopLoop:
                 return
         self._entered(thread)
 
-    def _entered(self, thread: Thread) -> None:
+    def _entered(self, thread: Thread, *, may_wait: bool = True) -> None:
         info = kernel.syscall_info(thread.tid)
         if info.op == kernel.OP_EXIT:
             return  # an exit whose entry was before our time, or the second one of a restarted call
+        spec = self._specs.get(info.values[0])
+        if may_wait and spec is not None and self._holding.must_wait(thread, spec, info.values[1:]):
+            return
         thread.entered = True
         thread.call = None
-        spec = self._specs.get(info.values[0])
         if spec is None or info.audit != self._audit or not _is_followed(spec, info.values):
             self._skip(thread)
             return
@@ -267,6 +291,7 @@ class StopLoop:
             thread = self.adopt(child, root=False, every=parent.process.every, narrow=narrow)
             if event == kernel.PTRACE_EVENT_CLONE and kernel.shares_files(parent.process.pid, child):
                 thread.files = parent.files
+            self._holding.born(parent.process, child)
         self._follower.forked(parent, child, is_thread=is_thread)
         if not is_thread and thread.process.narrow and self._follower.has_connections(thread.process):
             thread.process.leave_filter()
@@ -281,8 +306,9 @@ class StopLoop:
     def _executed(self, leader: Thread) -> None:
         """exec(2) ends all threads but one, which takes over the leader's id; only that one is left."""
         process = leader.process
+        self._holding.started(process.pid)
         for tid in process.threads - {leader.tid}:
-            self._threads.pop(tid, None)
+            self._forget(tid)
         process.threads = {leader.tid}
         leader.files = Files()
         leader.call = None
@@ -303,7 +329,8 @@ class StopLoop:
 
     def _ended(self, tid: int, status: int) -> None:
         self._early.pop(tid, None)
-        thread = self._threads.pop(tid, None)
+        self._holding.started(tid)
+        thread = self._forget(tid)
         if thread is None:
             return
         process = thread.process
@@ -311,13 +338,20 @@ class StopLoop:
         if tid != process.pid:
             return
         for other in process.threads:
-            self._threads.pop(other, None)
+            self._forget(other)
         self._processes.pop(tid, None)
         code = os.WEXITSTATUS(status) if os.WIFEXITED(status) else None
         killed_by = os.WTERMSIG(status) if os.WIFSIGNALED(status) else None
         if tid == self._root:
             self.root_status = status
         self._follower.exited(tid, code, killed_by)
+
+    def _forget(self, tid: int) -> Thread | None:
+        """The thread is no more."""
+        thread = self._threads.pop(tid, None)
+        if thread is not None:
+            self._holding.ended(thread)
+        return thread
 
 
 def _interrupt(tids: Iterable[int]) -> None:

@@ -100,13 +100,15 @@ class Process:
     """A thread group. `every` means that it stops at every syscall, not only at those that the filter picks; `narrow`
     that its filter picks only those by which it may come to a connection."""
 
-    __slots__ = ("every", "narrow", "pid", "threads", "trap", "trap_tried", "uring_noted")
+    __slots__ = ("every", "helped", "narrow", "pid", "threads", "trap", "trap_tried", "uring_noted")
 
     def __init__(self, pid: int, *, every: bool, narrow: bool) -> None:
         self.pid = pid
         self.every = every
         self.narrow = narrow
         self.threads: set[int] = set()
+        self.helped = False
+        """It speaks to its daemon through a helper that it starts."""
         self.uring_noted = False
         self.trap: Trap | None = None
         """The breakpoint that reads its TLS secrets."""
