@@ -29,7 +29,7 @@ _readv.argtypes = [
 ]
 
 _buffer = bytearray(1 << 16)
-_local = _Iovec()
+_local = _Iovec(ctypes.addressof(ctypes.c_char.from_buffer(_buffer)))
 _remote = _Iovec()
 _LOCAL_AT = ctypes.addressof(_local)
 _REMOTE_AT = ctypes.addressof(_remote)
@@ -37,8 +37,8 @@ _REMOTE_AT = ctypes.addressof(_remote)
 
 def _grow(size: int) -> None:
     global _buffer
-    if len(_buffer) < size or not _local.base:
-        _buffer = bytearray(max(size, len(_buffer)))
+    if len(_buffer) < size:
+        _buffer = bytearray(size)
         _local.base = ctypes.addressof(ctypes.c_char.from_buffer(_buffer))
 
 
