@@ -6,6 +6,7 @@ and never while the command waits.
 
 from __future__ import annotations
 
+import fcntl
 import os
 from collections.abc import Iterable, Iterator
 
@@ -14,7 +15,11 @@ import msgspec
 from tracer.events import Event, Exec, Exit, Fork
 
 _LENGTH = 4
-READ_SIZE = 1 << 20
+_PLACE = bytes(_LENGTH)
+PIPE_SIZE = 1 << 20
+"""What an unprivileged process may have (/proc/sys/fs/pipe-max-size, pipe(7)): the front may be busy for a moment."""
+
+READ_SIZE = 1 << 18
 WRITE_SIZE = 1 << 16
 
 
@@ -38,15 +43,20 @@ class Sender:
 
     def __init__(self, fd: int) -> None:
         self._fd = fd
+        try:
+            fcntl.fcntl(fd, fcntl.F_SETPIPE_SZ, PIPE_SIZE)
+        except OSError:
+            pass  # too many pipes of this user: it stays as it is
         self._buffer = bytearray()
         self._is_urgent = False
 
     def send(self, events: Iterable[Event | Trouble]) -> None:
         """Add events; large amounts are written at once."""
         for event in events:
-            frame = _encoder.encode(event)
-            self._buffer += len(frame).to_bytes(_LENGTH, "little")
-            self._buffer += frame
+            at = len(self._buffer)
+            self._buffer += _PLACE
+            _encoder.encode_into(event, self._buffer, -1)
+            self._buffer[at : at + _LENGTH] = (len(self._buffer) - at - _LENGTH).to_bytes(_LENGTH, "little")
             if not isinstance(event, Exec | Fork | Exit):
                 self._is_urgent = True
         if len(self._buffer) >= WRITE_SIZE:
@@ -74,15 +84,21 @@ class Sender:
 
 def receive(fd: int) -> Iterator[Event | Trouble]:
     """The front's end: events until the tracer closes its own."""
-    buffer = bytearray()
-    while data := os.read(fd, READ_SIZE):
-        buffer += data
+    buffer = bytearray(READ_SIZE)
+    filled = 0
+    while got := os.readv(fd, [memoryview(buffer)[filled:]]):
+        filled += got
+        view = memoryview(buffer)
         at = 0
-        while len(buffer) - at >= _LENGTH:
-            end = at + _LENGTH + int.from_bytes(buffer[at : at + _LENGTH], "little")
-            if len(buffer) < end:
+        while filled - at >= _LENGTH:
+            end = at + _LENGTH + int.from_bytes(view[at : at + _LENGTH], "little")
+            if filled < end:
                 break
-            yield _decoder.decode(memoryview(buffer)[at + _LENGTH : end].tobytes())
+            yield _decoder.decode(view[at + _LENGTH : end])
             at = end
-        del buffer[:at]
+        filled -= at
+        rest = bytes(view[at : at + filled])
+        if filled == len(buffer):  # one event larger than all there is room for
+            buffer = bytearray(2 * len(buffer))
+        buffer[:filled] = rest
     os.close(fd)
