@@ -159,7 +159,7 @@ def redact(events: Iterable[Event]) -> Iterator[Event]:
         elif isinstance(event, Connect):
             watched[event.conn] = _Watched(midway=event.midway)
         elif isinstance(event, Data):
-            connection = watched.setdefault(event.conn, _Watched())
+            connection = watched.get(event.conn) or watched.setdefault(event.conn, _Watched())
             start = connection.feed(event)
             for at, login in connection.logins:
                 said = Credentials(

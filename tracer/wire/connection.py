@@ -73,7 +73,7 @@ class HttpConnection:
                 return
             self._synced = True
         reader.feed(data)
-        yield from self._advance()
+        yield from self._advance(direction)
 
     def take(self, direction: Direction, size: int, data: bytes | None) -> Iterator[Step]:
         """What one syscall moved: `size` bytes, known or (None) only counted; 0 bytes are the end of the stream."""
@@ -96,7 +96,7 @@ class HttpConnection:
             yield Step(direction, number, event)
             if direction == "in" and isinstance(event, Complete):
                 self._answered_one()
-        yield from self._advance()
+        yield from self._advance(direction)
 
     def _unasked(self) -> Broken | None:
         """Bytes of the daemon that answer nothing (a 408 before a close, say: RFC 9110 section 15.5.9)."""
@@ -115,17 +115,22 @@ class HttpConnection:
         """The offset in that direction's stream up to which all bytes have become events."""
         return (self._requests if direction == "out" else self._responses).offset
 
-    def _advance(self) -> Iterator[Step]:
-        """What each side makes readable of the other, in turn, until neither goes on."""
-        sides = self._read_requests, self._read_responses
-        idle = 0
-        turn = 0
-        while idle < len(sides):
-            idle += 1
-            for step in sides[turn % 2]():
-                idle = 0
+    def _advance(self, direction: Direction) -> Iterator[Step]:
+        """What new bytes of one side make readable, and then each side of the other, in turn, until one does not go on.
+
+        Neither could go on before these bytes came, so nothing is left out by beginning with their side.
+        """
+        sides = (self._read_requests, self._read_responses)
+        turn = 0 if direction == "out" else 1
+        rounds = 0
+        goes_on = True
+        while goes_on or rounds < len(sides):
+            goes_on = False
+            for step in sides[turn]():
+                goes_on = True
                 yield step
-            turn += 1
+            turn = 1 - turn
+            rounds += 1
 
     def _read_requests(self) -> Iterator[Step]:
         reader = self._requests
