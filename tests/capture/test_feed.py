@@ -1,0 +1,96 @@
+"""Events on their way from the tracer to the front: nothing is lost, reordered or changed, however they are cut."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Sequence
+
+import pytest
+
+from tracer.capture import feed
+from tracer.events import Data, Event, Exit, Note
+
+
+def _data(size: int) -> Data:
+    payload = (bytes(range(256)) * (size // 256 + 1))[:size]
+    return Data(
+        t=0.5, conn=1, pid=2, tid=3, fd=4, syscall="read", dir="in", size=size, payload=payload,
+    )  # fmt: skip
+
+
+SOME: list[Event] = [
+    Note(t=0.1, message="ế"),
+    _data(0),
+    _data(1),
+    _data(300),
+    Exit(t=0.2, pid=2, status=0, signal=None),
+]
+
+
+def received(write: Callable[[int], None]) -> list[Event | feed.Trouble]:
+    """What comes out of a pipe that another thread writes into."""
+    ours, theirs = os.pipe()
+    writer = threading.Thread(target=write, args=(theirs,))
+    writer.start()
+    found = list(feed.receive(ours))
+    writer.join()
+    return found
+
+
+def _send(events: Sequence[Event], *, one_by_one: bool) -> Callable[[int], None]:
+    def write(fd: int) -> None:
+        sender = feed.Sender(fd)
+        for event in events:
+            sender.send([event])
+            if one_by_one:
+                sender.flush()
+        sender.close()
+
+    return write
+
+
+SIZES = [1 << 14, feed.READ_SIZE - 100, feed.READ_SIZE, 1, 3 * feed.READ_SIZE, 0, feed.WRITE_SIZE, 5_000_000, 7]
+
+
+@pytest.mark.parametrize("one_by_one", [True, False])
+def test_events_of_any_size(one_by_one: bool) -> None:
+    events: list[Event] = [*SOME, *map(_data, SIZES * 3), *SOME]
+    assert received(_send(events, one_by_one=one_by_one)) == events
+
+
+def test_every_cut() -> None:
+    stream = b""
+
+    def collect(fd: int) -> None:
+        nonlocal stream
+        with os.fdopen(fd, "rb") as file:
+            stream = file.read()
+
+    ours, theirs = os.pipe()
+    reader = threading.Thread(target=collect, args=(ours,))
+    reader.start()
+    _send(SOME, one_by_one=False)(theirs)
+    reader.join()
+
+    def byte_by_byte(fd: int) -> None:
+        for byte in stream:
+            os.write(fd, bytes([byte]))
+        os.close(fd)
+
+    assert received(byte_by_byte) == SOME
+
+
+def test_that_processes_begin_and_end_waits_for_something_of_interest() -> None:
+    ours, theirs = os.pipe()
+    os.set_blocking(ours, False)
+    sender = feed.Sender(theirs)
+    sender.send([Exit(t=0.2, pid=2, status=0, signal=None)])
+    sender.rest()
+    with pytest.raises(BlockingIOError):
+        os.read(ours, 1)
+    sender.send([Note(t=0.1, message="now")])
+    sender.rest()
+    assert os.read(ours, 1)
+    sender.close()
+    os.close(ours)
