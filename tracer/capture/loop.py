@@ -19,12 +19,11 @@ from tracer.capture.arch import Architecture
 from tracer.capture.follower import Follower
 from tracer.capture.holding import PAUSE, Holding
 from tracer.capture.kernel import Gone
-from tracer.capture.syscalls import NOT_STDIN, NOT_STDIO, NOT_STDOUT, Guard, Spec
+from tracer.capture.syscalls import Spec, without_stdio
 from tracer.capture.tracees import Files, Process, Thread
 from tracer.events import Event
 
 STOPPING = {signal.SIGSTOP, signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU}
-STANDARD = (NOT_STDIN, NOT_STDIO, NOT_STDOUT)
 BIRTHS = {kernel.PTRACE_EVENT_FORK, kernel.PTRACE_EVENT_VFORK, kernel.PTRACE_EVENT_CLONE}
 
 
@@ -43,7 +42,7 @@ class StopLoop:
         """The wait status of the root process once it has ended."""
         self.root_executed = False
         self._audit = arch.audit
-        self._specs = {arch.numbers[spec.name]: _without_stdio(spec) for spec in specs if spec.name in arch.numbers}
+        self._specs = {arch.numbers[spec.name]: without_stdio(spec) for spec in specs if spec.name in arch.numbers}
         self._follower = follower
         self._root = 0
         self._threads: dict[int, Thread] = {}
@@ -218,16 +217,17 @@ class StopLoop:
         info = kernel.syscall_info(thread.tid)
         if info.op == kernel.OP_EXIT:
             return  # an exit whose entry was before our time, or the second one of a restarted call
-        spec = self._specs.get(info.values[0])
-        if may_wait and spec is not None and self._holding.must_wait(thread, spec, info.values[1:]):
+        number, arguments = info.values[0], info.values[1:]
+        spec = self._specs.get(number)
+        if may_wait and spec is not None and self._holding.must_wait(thread, spec, arguments):
             return
         thread.entered = True
         thread.call = None
-        if spec is None or info.audit != self._audit or not _is_followed(spec, info.values):
+        if spec is None or info.audit != self._audit or not spec.follows(arguments):
             self._skip(thread)
             return
         was_every = thread.process.every
-        thread.call = self._follower.enter(thread, spec, info.values[1:])
+        thread.call = self._follower.enter(thread, spec, arguments)
         if thread.call is None:
             self._skip(thread)
         self._leave_filter(thread, was_every)
@@ -361,26 +361,6 @@ def _interrupt(tids: Iterable[int]) -> None:
             kernel.request(kernel.PTRACE_INTERRUPT, tid)
         except (Gone, OSError):
             continue
-
-
-def _without_stdio(spec: Spec) -> Spec:
-    """The guards on standard streams are for the filter alone: a followed socket may become one of them."""
-    return spec._replace(guards=tuple(guard for guard in spec.guards if guard not in STANDARD))
-
-
-def _is_followed(spec: Spec, values: tuple[int, ...]) -> bool:
-    """The guards that the filter would have applied."""
-    for guard in spec.guards:
-        value = values[1 + guard.argument] & 0xFFFFFFFF
-        if not _holds(guard, value):
-            return False
-    return True
-
-
-def _holds(guard: Guard, value: int) -> bool:
-    if guard.relation == "above":
-        return value > guard.values[0]
-    return bool(value & guard.values[0]) if guard.relation == "bits" else value in guard.values
 
 
 def refusal(error: OSError, pid: int) -> str:

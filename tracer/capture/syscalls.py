@@ -6,6 +6,7 @@ seccomp filter: the frequent ones first.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal, NamedTuple, TypeAlias
 
 from tracer.events import Direction
@@ -24,6 +25,13 @@ class Guard(NamedTuple):
     relation: Literal["above", "in", "bits"]
     values: tuple[int, ...]
 
+    def holds(self, arguments: Sequence[int]) -> bool:
+        """Whether the call may be followed, as the filter would have it."""
+        value = arguments[self.argument] & 0xFFFFFFFF
+        if self.relation == "above":
+            return value > self.values[0]
+        return bool(value & self.values[0]) if self.relation == "bits" else value in self.values
+
 
 class Spec(NamedTuple):
     """One followed syscall. `direction` is None for calls that manage descriptors and connections."""
@@ -34,6 +42,10 @@ class Spec(NamedTuple):
     guards: tuple[Guard, ...] = ()
     fd_argument: int = 0
     flags_argument: int | None = None
+
+    def follows(self, arguments: Sequence[int]) -> bool:
+        """Whether all its guards hold."""
+        return all(guard.holds(arguments) for guard in self.guards)
 
 
 NOT_STDIO = Guard(0, "above", (2,))
@@ -85,6 +97,12 @@ NARROW = tuple(spec for spec in SPECS if spec.name in BRINGING)
 """What is followed in a process that has no connection yet (see `widening`)."""
 
 NOT_STDIN, NOT_STDOUT = Guard(0, "above", (0,)), Guard(0, "above", (1,))
+STANDARD = (NOT_STDIN, NOT_STDIO, NOT_STDOUT)
+
+
+def without_stdio(spec: Spec) -> Spec:
+    """The guards on standard streams are for the filter alone: a followed socket may become one of them."""
+    return spec._replace(guards=tuple(guard for guard in spec.guards if guard not in STANDARD))
 
 
 def _with_output(guard: Guard) -> tuple[Spec, ...]:
