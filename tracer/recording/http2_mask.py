@@ -7,6 +7,7 @@ BuildKit asks its client for registry logins and build secrets on the session, a
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 
 from tracer.events import Direction
@@ -48,7 +49,7 @@ class Http2Mask:
         self._http1_end = understood
         self._http2 = Http2Connection(first, self._on_data, self._on_block)
         self._blocks = {"out": Block(MAX_HEADER_BLOCK), "in": Block(MAX_HEADER_BLOCK)}
-        self._json: dict[tuple[int, Direction], JsonMask] = {}
+        self._json: defaultdict[tuple[int, Direction], JsonMask] = defaultdict(JsonMask)
         self._found: list[tuple[Direction, Span]] = []
 
     def feed(self, direction: Direction, opaque: Opaque) -> Iterator[tuple[Direction, Span]]:
@@ -87,7 +88,7 @@ class Http2Mask:
         headers = call.request if direction == call.caller else call.response
         if "json" not in headers.get("content-type", "") or "content-encoding" in headers:
             return
-        mask = self._json.setdefault((id(call), direction), JsonMask())
+        mask = self._json[id(call), direction]
         self._found += [(direction, (start + a, start + b, b"*")) for a, b in mask.feed(data)]
 
     def _on_block(self, direction: Direction, fragments: list[tuple[int, bytes]]) -> None:

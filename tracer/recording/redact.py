@@ -9,7 +9,7 @@ JSON bodies, and passwords in the arguments of commands.
 from __future__ import annotations
 
 import re
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator
 
 import msgspec.structs
@@ -145,7 +145,7 @@ def _mask_all(payload: bytes, spans: Iterable[tuple[int, int]], fill: bytes = b"
 
 def redact(events: Iterable[Event]) -> Iterator[Event]:
     """The same events in the same order, with secrets masked and the header marked as redacted."""
-    watched: dict[int, _Watched] = {}
+    watched: defaultdict[int, _Watched] = defaultdict(_Watched)
     printed = JsonMask()
     held: deque[tuple[Event, int]] = deque()
     for event in events:
@@ -159,7 +159,7 @@ def redact(events: Iterable[Event]) -> Iterator[Event]:
         elif isinstance(event, Connect):
             watched[event.conn] = _Watched(midway=event.midway)
         elif isinstance(event, Data):
-            connection = watched.get(event.conn) or watched.setdefault(event.conn, _Watched())
+            connection = watched[event.conn]
             start = connection.feed(event)
             for at, login in connection.logins:
                 said = Credentials(

@@ -6,6 +6,7 @@ Only the first ones are kept. A character may be cut by the end of a piece: the 
 from __future__ import annotations
 
 import codecs
+from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
 
@@ -62,11 +63,10 @@ class Pieces:
 
     def as_list(self) -> list[dict[str, Any]]:
         """The pieces as `--json` shows them; `t` only where it is known."""
-        decoders: dict[str, codecs.IncrementalDecoder] = {}
+        decoders: defaultdict[str, codecs.IncrementalDecoder] = defaultdict(lambda: _UTF_8("replace"))
         told = []
         for piece in self._kept:
-            decoder = decoders.setdefault(piece.stream, _UTF_8("replace"))
-            told.append(as_object(piece, decoder.decode(piece.data)))
+            told.append(as_object(piece, decoders[piece.stream].decode(piece.data)))
         return told
 
     def text(self) -> str:
