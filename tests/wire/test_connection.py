@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from tests.wire.wires import decode
 from tracer.wire.connection import HttpConnection
+from tracer.wire.http1 import Body, Complete
 
 PING = b"HEAD /_ping HTTP/1.1\r\nHost: docker\r\n\r\n"
 PONG = b"HTTP/1.1 200 OK\r\nApi-Version: 1.41\r\nContent-Length: 2\r\n\r\n"
@@ -131,3 +132,20 @@ def test_a_server_that_speaks_first_is_not_kept_in_memory_for_ever() -> None:
         list(wire.feed("in", b"x" * (1 << 16)))
         fed += 1 << 16
     assert wire.understood("in") > fed - (4 << 20)
+
+
+@pytest.mark.parametrize("framing", ["Content-Length: 100", "Transfer-Encoding: chunked"])
+def test_bytes_inside_a_body_are_one_piece_and_not_copied(framing: str) -> None:
+    wire = HttpConnection()
+    list(wire.feed("out", LIST))
+    size = b"64\r\n" if "chunked" in framing else b""
+    list(wire.feed("in", b"HTTP/1.1 200 OK\r\n" + framing.encode() + b"\r\n\r\n" + size + b"x"))
+    piece = bytes(98)
+    (step,) = wire.feed("in", piece)
+    assert isinstance(step.event, Body)
+    assert step.event.data is piece
+    assert (step.direction, step.number, step.event.at) == ("in", 0, wire.understood("in") - 98)
+    ending = b"y\r\n0\r\n\r\n" if size else b"y"
+    last, complete = wire.feed("in", ending)
+    assert isinstance(last.event, Body)
+    assert (last.event.data, type(complete.event)) == (b"y", Complete)

@@ -15,6 +15,7 @@ from tracer.capture import helpers, memory, processes, transfers
 from tracer.capture.addresses import Follow
 from tracer.capture.connecting import RESTARTS, Connecting
 from tracer.capture.descriptors import Descriptors
+from tracer.capture.peeking import Peeking
 from tracer.capture.secrets import Secrets
 from tracer.capture.syscalls import MSG_PEEK, Spec, signed
 from tracer.capture.tracees import Call, Connections, Process, Thread
@@ -57,6 +58,7 @@ class Follower:
         self._witness = Witness(self.events, now, thorough=thorough, line=line)
         self.connecting = Connecting(self.events, now, follow, self._connections, self.secrets, self._witness)
         self._processes: dict[int, Process] = {}
+        self._peeking = Peeking()
         self._descriptors = Descriptors(self.events, now, self._connections, self._processes)
         self._enter = {
             "connect": self.connecting.enter,
@@ -148,6 +150,7 @@ class Follower:
     def exited(self, pid: int, status: int | None, killed_by: int | None) -> None:
         """A process ended; the connections that it alone held are closed."""
         self._processes.pop(pid, None)
+        self._peeking.ended(pid)
         self._descriptors.close_dropped(pid, pid)
         self.events.append(Exit(t=self._now(), pid=pid, status=status, signal=killed_by))
 
@@ -173,7 +176,15 @@ class Follower:
             return Call(spec, arguments, fd, None)  # it may bring a connection
         if connection is None:
             return self._witness.enter(thread, spec, arguments, fd)
-        return Call(spec, arguments, fd, connection)
+        call = Call(spec, arguments, fd, connection)
+        return None if connection.filled and self._foretold(thread, call) else call
+
+    def _foretold(self, thread: Thread, call: Call) -> bool:
+        """Whether what the call is about to read could be told at its entry."""
+        payload = None if thread.process.every else self._peeking.certain(thread.process.pid, call)
+        if payload is not None:
+            self._later.append(partial(self._data, thread, call, len(payload), payload))
+        return payload is not None
 
     def _enter_clone(self, thread: Thread, spec: Spec, arguments: tuple[int, ...]) -> Call | None:
         self._witness.clones(thread, spec, arguments)
@@ -246,6 +257,8 @@ class Follower:
 
     def _moved(self, thread: Thread, call: Call, result: int) -> None:
         spec = call.spec
+        if spec.direction == "in":
+            self._peeking.forget()
         flags = call.arguments[spec.flags_argument] if spec.flags_argument is not None else 0
         if spec.direction == "in" and flags & MSG_PEEK:
             return
@@ -261,6 +274,8 @@ class Follower:
         connection = call.connection
         assert connection is not None
         direction = transfers.direction(call)
+        if direction == "in":
+            connection.filled = call.spec.shape == "buffer" and size == call.arguments[2]
         if size == 0:
             if direction == "out" or connection.ended or not transfers.asked_for_bytes(call):
                 return

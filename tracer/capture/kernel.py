@@ -227,14 +227,30 @@ def network_of(pid: int) -> Iterator[None]:
         os.close(there)
 
 
-def steal_descriptor(pid: int, fd: int) -> int:
-    """A duplicate, in this process, of descriptor `fd` of process `pid` (pidfd_getfd(2), Linux 5.6). OSError if not."""
-    pidfd = os.pidfd_open(pid)
-    try:
-        copy = int(_syscall(SYS_PIDFD_GETFD, pidfd, fd, 0))
-    finally:
-        os.close(pidfd)
+def descriptor_of(pidfd: int, fd: int) -> int:
+    """A duplicate, in this process, of descriptor `fd` of the process (pidfd_getfd(2), Linux 5.6). OSError if not."""
+    copy = int(_syscall(SYS_PIDFD_GETFD, pidfd, fd, 0))
     if copy < 0:
         number = ctypes.get_errno()
         raise OSError(number, os.strerror(number))
     return copy
+
+
+def steal_descriptor(pid: int, fd: int) -> int:
+    """The same of process `pid`."""
+    pidfd = os.pidfd_open(pid)
+    try:
+        return descriptor_of(pidfd, fd)
+    finally:
+        os.close(pidfd)
+
+
+_recv = _libc.recv
+_recv.restype = ctypes.c_ssize_t
+_recv.argtypes = [ctypes.c_int, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
+
+
+def receive(fd: int, buffer: bytearray, flags: int) -> int:
+    """Receive from our socket `fd` into all of `buffer` (recv(2)): how many bytes, 0 if there are none."""
+    into = (ctypes.c_char * len(buffer)).from_buffer(buffer)
+    return max(0, int(_recv(fd, ctypes.addressof(into), len(buffer), flags)))

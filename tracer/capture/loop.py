@@ -117,9 +117,10 @@ class StopLoop:
         """Answer the stops there are."""
         for tid, status in self._pending():
             self._handle(tid, status)
+            self._follower.settle()
         for thread in self._holding.over() if self._holding else ():
             self._go_on(thread)
-        self._follower.settle()
+            self._follower.settle()
 
     def _pending(self) -> list[tuple[int, int]]:
         """All the stops there are: served in turn, so that no busy thread starves another.

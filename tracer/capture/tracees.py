@@ -24,8 +24,8 @@ class Connection:
     """A followed connection: its number, its socket and the processes that may hold a descriptor of it."""
 
     __slots__ = (
-        "asked", "ended", "family", "heard", "hello", "helper", "holders", "in_flight", "links", "met", "number",
-        "peer_pid",
+        "asked", "ended", "family", "filled", "heard", "hello", "helper", "holders", "in_flight", "links", "met",
+        "number", "peer_pid",
     )  # fmt: skip
 
     def __init__(self, number: int, links: tuple[str, ...], family: Family) -> None:
@@ -43,6 +43,8 @@ class Connection:
         """Bytes went out."""
         self.heard = False
         """Bytes came in, so the daemon has accepted."""
+        self.filled = False
+        """The last read was filled: there may well be more."""
         self.met = False
         """The process at the other end was found."""
         self.hello = False

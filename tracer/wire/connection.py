@@ -72,6 +72,10 @@ class HttpConnection:
                 reader.offset += len(data)
                 return
             self._synced = True
+        piece = reader.within(data)
+        if piece is not None:
+            yield Step(direction, self._sent if direction == "out" else self._answered, piece)
+            return
         reader.feed(data)
         yield from self._advance(direction)
 

@@ -82,6 +82,18 @@ class Reader:
         """Add bytes of the stream."""
         self._buffer += data
 
+    def within(self, data: bytes) -> Body | None:
+        """Take bytes of the stream that lie inside a body or chunk, which goes on; None, and nothing taken, if not.
+
+        Nothing but this piece comes of them: what `feed` and `next_event` would tell as well, with less work.
+        """
+        if self._left <= len(data) or self._buffer or self._step not in _INSIDE:
+            return None
+        at = self.offset
+        self.offset += len(data)
+        self._left -= len(data)
+        return Body(at, data)
+
     def next_event(self) -> WireEvent | None:
         """What comes next, or None until more is fed. After a Head, `expect` must be called before going on."""
         return self._step(self)
@@ -104,7 +116,7 @@ class Reader:
             return Complete(self.offset)
         if self._step in (_read_nothing, _read_opaque) or (self._step is _read_head and not self._buffer.strip()):
             return None
-        missing = f", {self._left:,} bytes short" if self._step in (_read_length, _read_chunk) else ""
+        missing = f", {self._left:,} bytes short" if self._step in _INSIDE else ""
         return self._break(f"the {self.role} was cut off after {self.offset + len(self._buffer):,} bytes{missing}")
 
     @property
@@ -251,6 +263,9 @@ def _read_trailers(reader: Reader) -> WireEvent | None:
         return reader._break(headers)
     reader._step = _read_end
     return Trailers(headers) if headers else _read_end(reader)
+
+
+_INSIDE = (_read_length, _read_chunk)
 
 
 def _read_all(reader: Reader) -> WireEvent | None:
