@@ -34,6 +34,9 @@ class Resume(NamedTuple):
     signal: int = 0
 
 
+ON, TO_NEXT_SYSCALL = Resume(kernel.PTRACE_CONT), Resume(kernel.PTRACE_SYSCALL)
+
+
 class StopLoop:
     """Follows threads and processes from their first stop to their end."""
 
@@ -89,10 +92,10 @@ class StopLoop:
         """Send events until the root process has ended, or nothing is left to trace; `rest` comes before each sleep."""
         events = self._follower.events
         while self._threads and self.root_status is None:
-            rest()
-            self._serve()
-            send(events)
-            events.clear()
+            self._serve(rest)
+            if events:
+                send(events)
+                events.clear()
 
     def detach(self) -> None:
         """Ask all threads to stop once more, to be let go for good; `run` ends with the last one."""
@@ -113,37 +116,35 @@ class StopLoop:
             self._serve()
             self._follower.events.clear()
 
-    def _serve(self) -> None:
-        """Answer the stops there are."""
-        for tid, status in self._pending():
+    def _serve(self, rest: Callable[[], None] = lambda: None) -> None:
+        """Answer the stops there are; if there are none, the next one, after a `rest`."""
+        try:
+            stops = self._pending()
+            if not stops:
+                rest()
+                stops = [os.waitpid(-1, kernel.WALL)] if not self._holding else time.sleep(PAUSE) or []
+        except ChildProcessError:
+            self._threads.clear()
+            self._processes.clear()
+            return
+        for tid, status in stops:
             self._handle(tid, status)
             self._follower.settle()
         for thread in self._holding.over() if self._holding else ():
             self._go_on(thread)
             self._follower.settle()
 
-    def _pending(self) -> list[tuple[int, int]]:
-        """All the stops there are: served in turn, so that no busy thread starves another.
-
-        Sleeps until there is one, for a moment only while a thread is held.
-        """
+    @staticmethod
+    def _pending() -> list[tuple[int, int]]:
+        """All the stops there are: served in turn, so that no busy thread starves another."""
         found: list[tuple[int, int]] = []
-        options = kernel.WALL
-        if self._holding:
-            time.sleep(PAUSE)
-            options |= os.WNOHANG
-        while True:
-            try:
-                tid, status = os.waitpid(-1, options)
-            except ChildProcessError:
-                if not found:
-                    self._threads.clear()
-                    self._processes.clear()
-                return found
-            if tid == 0:
-                return found
-            found.append((tid, status))
-            options = kernel.WALL | os.WNOHANG
+        try:
+            while (stop := os.waitpid(-1, kernel.WALL | os.WNOHANG))[0]:
+                found.append(stop)
+        except ChildProcessError:
+            if not found:
+                raise
+        return found
 
     def _handle(self, tid: int, status: int) -> None:
         if not os.WIFSTOPPED(status):
@@ -178,8 +179,8 @@ class StopLoop:
     def _onward(self, thread: Thread, deliver: int = 0) -> Resume:
         """On to the next stop of interest; inside a followed call that is its exit, signals notwithstanding."""
         if thread.call is not None or thread.process.every:
-            return Resume(kernel.PTRACE_SYSCALL, deliver)
-        return Resume(kernel.PTRACE_CONT, deliver)
+            return Resume(kernel.PTRACE_SYSCALL, deliver) if deliver else TO_NEXT_SYSCALL
+        return Resume(kernel.PTRACE_CONT, deliver) if deliver else ON
 
     def _stopped(self, thread: Thread, status: int) -> Resume:
         event = status >> 16

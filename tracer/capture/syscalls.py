@@ -45,7 +45,7 @@ class Spec(NamedTuple):
 
     def follows(self, arguments: Sequence[int]) -> bool:
         """Whether all its guards hold."""
-        return all(guard.holds(arguments) for guard in self.guards)
+        return not self.guards or all(guard.holds(arguments) for guard in self.guards)
 
 
 NOT_STDIO = Guard(0, "above", (2,))

@@ -35,13 +35,19 @@ def _numbers() -> Iterator[int]:
 
 
 def assemble(
-    events: Iterable[Event], *, keep_pieces: bool = False, keep_bodies: int = 0, live: bool = False
+    events: Iterable[Event],
+    *,
+    keep_pieces: bool = False,
+    keep_bodies: int = 0,
+    live: bool = False,
+    digests: bool = True,
 ) -> Iterator[Item]:
     """Events with their `data` turned into exchanges; all other events stay, in their places.
 
     With `keep_pieces` every syscall of an exchange is kept with its bytes (for `-vvv` and for replaying); bodies of up
     to `keep_bodies` bytes are kept as they were transferred (for what is exported). With `live`
-    the heads and entries of exchanges that go on come as Growth, as soon as they are there.
+    the heads and entries of exchanges that go on come as Growth, as soon as they are there. Without `digests` bodies
+    have no SHA-256.
     """
     numbers = _numbers()
     conversations: dict[int, Conversation] = {}
@@ -60,7 +66,7 @@ def assemble(
             yield event
             if event.error is None:
                 conversations[event.conn] = Conversation(
-                    party, keep_pieces=keep_pieces, keep_bodies=keep_bodies, live=live
+                    party, keep_pieces=keep_pieces, keep_bodies=keep_bodies, live=live, digests=digests
                 )
             else:
                 yield _refused(next(numbers), party)

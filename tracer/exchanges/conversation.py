@@ -28,12 +28,12 @@ if TYPE_CHECKING:
 class _Side:
     """One message being read."""
 
-    def __init__(self, head: Head, on_entry: OnEntry | None, keep: int) -> None:
+    def __init__(self, head: Head, on_entry: OnEntry | None, keep: int, *, digest: bool) -> None:
         self.head = head
         self.trailers: Headers = []
         self.complete = False
         media_type = head.value("content-type") or ""
-        self.body = BodyReader(media_type, head.value("content-encoding") or "", on_entry, keep)
+        self.body = BodyReader(media_type, head.value("content-encoding") or "", on_entry, keep, digest=digest)
 
     def message(self) -> Message:
         return Message(self.head, self.body.finish(), self.trailers, self.complete)
@@ -76,11 +76,12 @@ class _Pending:
 class Conversation:
     """One connection: feeds the decoder and sorts what it says into exchanges."""
 
-    def __init__(self, party: Party, *, keep_pieces: bool, keep_bodies: int, live: bool) -> None:
+    def __init__(self, party: Party, *, keep_pieces: bool, keep_bodies: int, live: bool, digests: bool) -> None:
         self.party = party
         self._keep_pieces = keep_pieces
         self._keep_bodies = keep_bodies
         self._live = live
+        self._digests = digests
         self._grown: list[Growth] = []
         self._called: list[Call2] = []
         """Calls over HTTP/2 that have ended and are no exchanges yet."""
@@ -227,7 +228,7 @@ class Conversation:
     def _head(self, pending: _Pending, direction: Direction, head: Head, event: Data) -> None:
         pending.start.setdefault(direction, head.at)
         if direction == "out":
-            pending.request = _Side(head, self._on_entry(pending, direction), self._keep_bodies)
+            pending.request = self._side(pending, direction, head)
             pending.exchange.logins = self._credentials.pop(head.at, []) or registry_auth.of_head(head)
             pending.exchange.timing.sent = self._began("out", event)
             self._tell(pending, direction, None)
@@ -237,8 +238,11 @@ class Conversation:
         if 100 <= head.status < 200 and head.status != 101:
             pending.exchange.informational.append(head)
         else:
-            pending.response = _Side(head, self._on_entry(pending, direction), self._keep_bodies)
+            pending.response = self._side(pending, direction, head)
             self._tell(pending, direction, None)
+
+    def _side(self, pending: _Pending, direction: Direction, head: Head) -> _Side:
+        return _Side(head, self._on_entry(pending, direction), self._keep_bodies, digest=self._digests)
 
     def _on_entry(self, pending: _Pending, direction: Direction) -> OnEntry | None:
         """For a live view: what to tell about an exchange that grows."""

@@ -86,7 +86,7 @@ def _items(events: Iterable[Event], show: Show, line: StatusLine | None) -> Iter
     from tracer.exchanges import assemble, in_order
 
     def assembled(events: Iterable[Event], live: bool) -> Iterable[Item]:
-        return told(assemble(events, keep_pieces=show.verbosity >= 3, live=live))
+        return told(assemble(events, keep_pieces=show.verbosity >= 3, live=live, digests=show.json))
 
     if show.pace is not None:
         import time
