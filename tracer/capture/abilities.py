@@ -6,7 +6,7 @@ import os
 import signal
 
 from tracer.capture import arch, kernel, launch, seccomp
-from tracer.capture.loop import refusal
+from tracer.capture.trace import refusal
 
 YAMA = "/proc/sys/kernel/yama/ptrace_scope"
 OLDEST = (5, 3)

@@ -7,7 +7,6 @@ Follower's business.
 
 from __future__ import annotations
 
-import errno
 import os
 import signal
 import time
@@ -22,6 +21,9 @@ from tracer.capture.kernel import Gone
 from tracer.capture.syscalls import Spec, without_stdio
 from tracer.capture.tracees import Files, Process, Thread
 from tracer.events import Event
+
+BUSY = 64
+"""Rounds of stops after which events are not held back any longer: a few milliseconds."""
 
 STOPPING = {signal.SIGSTOP, signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU}
 BIRTHS = {kernel.PTRACE_EVENT_FORK, kernel.PTRACE_EVENT_VFORK, kernel.PTRACE_EVENT_CLONE}
@@ -89,13 +91,20 @@ class StopLoop:
         return thread
 
     def run(self, send: Callable[[list[Event]], None], rest: Callable[[], None]) -> None:
-        """Send events until the root process has ended, or nothing is left to trace; `rest` comes before each sleep."""
+        """Send events until the root process has ended, or nothing is left to trace.
+
+        `rest` is called before each sleep, and now and then where there is none.
+        """
         events = self._follower.events
+        rounds = 0
         while self._threads and self.root_status is None:
             self._serve(rest)
             if events:
                 send(events)
                 events.clear()
+            rounds += 1
+            if rounds % BUSY == 0:
+                rest()
 
     def detach(self) -> None:
         """Ask all threads to stop once more, to be let go for good; `run` ends with the last one."""
@@ -119,10 +128,10 @@ class StopLoop:
     def _serve(self, rest: Callable[[], None] = lambda: None) -> None:
         """Answer the stops there are; if there are none, the next one, after a `rest`."""
         try:
-            stops = self._pending()
+            stops = _pending()
             if not stops:
                 rest()
-                stops = [os.waitpid(-1, kernel.WALL)] if not self._holding else time.sleep(PAUSE) or []
+                stops = self._awaited()
         except ChildProcessError:
             self._threads.clear()
             self._processes.clear()
@@ -134,17 +143,12 @@ class StopLoop:
             self._go_on(thread)
             self._follower.settle()
 
-    @staticmethod
-    def _pending() -> list[tuple[int, int]]:
-        """All the stops there are: served in turn, so that no busy thread starves another."""
-        found: list[tuple[int, int]] = []
-        try:
-            while (stop := os.waitpid(-1, kernel.WALL | os.WNOHANG))[0]:
-                found.append(stop)
-        except ChildProcessError:
-            if not found:
-                raise
-        return found
+    def _awaited(self) -> list[tuple[int, int]]:
+        """The next stop; none after a moment, where a thread is held."""
+        if self._holding:
+            time.sleep(PAUSE)
+            return []
+        return [os.waitpid(-1, kernel.WALL)]
 
     def _handle(self, tid: int, status: int) -> None:
         if not os.WIFSTOPPED(status):
@@ -356,6 +360,18 @@ class StopLoop:
         return thread
 
 
+def _pending() -> list[tuple[int, int]]:
+    """All the stops there are, each thread once, so that none starves another. ChildProcessError if none is traced."""
+    found: list[tuple[int, int]] = []
+    try:
+        while (stop := os.waitpid(-1, kernel.WALL | os.WNOHANG))[0]:
+            found.append(stop)
+    except ChildProcessError:
+        if not found:
+            raise
+    return found
+
+
 def _interrupt(tids: Iterable[int]) -> None:
     """Have running threads stop soon."""
     for tid in tids:
@@ -363,27 +379,3 @@ def _interrupt(tids: Iterable[int]) -> None:
             kernel.request(kernel.PTRACE_INTERRUPT, tid)
         except (Gone, OSError):
             continue
-
-
-def refusal(error: OSError, pid: int) -> str:
-    """Why ptrace(2) refused to attach to `pid`, and what to do about it, in one sentence."""
-    if error.errno == errno.EPERM:
-        tracer = _tracer_of(pid)
-        if tracer:
-            return f"process {pid} is already traced by process {tracer}: end that debugger or strace first"
-        return (
-            f"not permitted to trace process {pid}: run socktrace as root (sudo socktrace ...), in a container with "
-            "--cap-add SYS_PTRACE; where /proc/sys/kernel/yama/ptrace_scope is 3, nobody may"
-        )
-    return f"can't trace process {pid}: {os.strerror(error.errno or 0)}"
-
-
-def _tracer_of(pid: int) -> int:
-    try:
-        with open(f"/proc/{pid}/status", encoding="utf-8", errors="replace") as file:
-            for line in file:
-                if line.startswith("TracerPid:"):
-                    return int(line[10:])
-    except (OSError, ValueError):
-        pass
-    return 0

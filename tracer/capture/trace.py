@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import time
@@ -96,7 +97,7 @@ class _Run:
         except kernel.Gone:
             raise launch.CannotTrace("the command was killed before it started: try again") from None
         except OSError as error:
-            raise launch.CannotTrace(loop.refusal(error, pid)) from None
+            raise launch.CannotTrace(refusal(error, pid)) from None
         front = os.getppid()
         stops = self._loop = loop.StopLoop(native, self._follower, self._specs)
         stops.adopt(pid, root=True, every=False)
@@ -144,7 +145,7 @@ class _Run:
                 except OSError as error:
                     if leader is not None:
                         continue  # its parent was seized already, and so was it
-                    raise launch.CannotTrace(loop.refusal(error, pid)) from None
+                    raise launch.CannotTrace(refusal(error, pid)) from None
                 if leader is None:
                     leader = stops.adopt(pid, root=True, every=True)
                 else:
@@ -205,3 +206,27 @@ class _Run:
 def _utc_now() -> str:
     now = time.time_ns() // 1000
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now // 1_000_000)) + f".{now % 1_000_000:06}Z"
+
+
+def refusal(error: OSError, pid: int) -> str:
+    """Why ptrace(2) refused to attach to `pid`, and what to do about it, in one sentence."""
+    if error.errno == errno.EPERM:
+        tracer = _tracer_of(pid)
+        if tracer:
+            return f"process {pid} is already traced by process {tracer}: end that debugger or strace first"
+        return (
+            f"not permitted to trace process {pid}: run socktrace as root (sudo socktrace ...), in a container with "
+            "--cap-add SYS_PTRACE; where /proc/sys/kernel/yama/ptrace_scope is 3, nobody may"
+        )
+    return f"can't trace process {pid}: {os.strerror(error.errno or 0)}"
+
+
+def _tracer_of(pid: int) -> int:
+    try:
+        with open(f"/proc/{pid}/status", encoding="utf-8", errors="replace") as file:
+            for line in file:
+                if line.startswith("TracerPid:"):
+                    return int(line[10:])
+    except (OSError, ValueError):
+        pass
+    return 0

@@ -128,14 +128,15 @@ class Conversation:
         start = self._offsets[event.dir]
         self._offsets[event.dir] = start + event.size
         steps = self._wire.take(event.dir, event.size, event.payload)
-        touched: list[_Pending] = list(self._in_progress(event.dir))
+        touched = self._in_progress(event.dir)
         for step in steps:
             pending = self._step(step, event, numbers)
             if pending is not None and pending not in touched:
                 touched.append(pending)
         self._waiting[event.dir].append((event, start, start))
-        for direction in self._waiting:  # an answer may have been seen before its request, in another thread
-            self._share_out(direction, touched)
+        for direction, waiting in self._waiting.items():  # an answer may have been seen before its request
+            if waiting:
+                self._share_out(direction, touched)
         if self._grown:
             yield from self._growth()
         if self._called:
@@ -176,11 +177,12 @@ class Conversation:
                 return
             waiting.popleft()
 
-    def _in_progress(self, direction: Direction) -> Iterator[_Pending]:
+    def _in_progress(self, direction: Direction) -> list[_Pending]:
+        """The exchange whose message of this direction has begun and not ended, if there is one."""
         for pending in self._pending:
             if direction in pending.start and direction not in pending.end:
-                yield pending
-                return
+                return [pending]
+        return []
 
     def _step(self, step: Step, event: Data, numbers: Iterator[int]) -> _Pending | None:
         pending = self._of(step, numbers, event)

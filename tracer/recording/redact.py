@@ -72,6 +72,8 @@ class _Watched:
         lane = self._lanes[event.dir]
         start = lane.fed
         lane.fed += event.size
+        if lane.mask is None and event.payload and self._wire.passes(event.dir, event.payload):
+            return start
         for step in self._wire.take(event.dir, event.size, event.payload):
             self._step(step)
         return start
@@ -150,15 +152,7 @@ def redact(events: Iterable[Event]) -> Iterator[Event]:
     held: deque[tuple[Event, int]] = deque()
     for event in events:
         start = 0
-        if isinstance(event, Header):
-            event = msgspec.structs.replace(event, argv=mask_arguments(event.argv), redacted=True)
-        elif isinstance(event, Exec):
-            event = msgspec.structs.replace(event, argv=mask_arguments(event.argv))
-        elif isinstance(event, Output) and event.payload is not None:
-            event = msgspec.structs.replace(event, payload=_mask_all(event.payload, printed.feed(event.payload)))
-        elif isinstance(event, Connect):
-            watched[event.conn] = _Watched(midway=event.midway)
-        elif isinstance(event, Data):
+        if isinstance(event, Data):
             connection = watched[event.conn]
             start = connection.feed(event)
             for at, login in connection.logins:
@@ -167,6 +161,14 @@ def redact(events: Iterable[Event]) -> Iterator[Event]:
                 )
                 held.append((said, 0))
             connection.logins.clear()
+        elif isinstance(event, Header):
+            event = msgspec.structs.replace(event, argv=mask_arguments(event.argv), redacted=True)
+        elif isinstance(event, Exec):
+            event = msgspec.structs.replace(event, argv=mask_arguments(event.argv))
+        elif isinstance(event, Output) and event.payload is not None:
+            event = msgspec.structs.replace(event, payload=_mask_all(event.payload, printed.feed(event.payload)))
+        elif isinstance(event, Connect):
+            watched[event.conn] = _Watched(midway=event.midway)
         elif isinstance(event, TlsSecret):
             continue  # it would open what was masked here, in any other capture of the same bytes
         held.append((event, start))

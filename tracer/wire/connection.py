@@ -79,6 +79,11 @@ class HttpConnection:
         reader.feed(data)
         yield from self._advance(direction)
 
+    def passes(self, direction: Direction, data: bytes) -> bool:
+        """Take bytes that are nothing but a piece of a body, for one whom bodies do not concern; False, and nothing is
+        taken, if there may be more to them."""
+        return (self._requests if direction == "out" else self._responses).within(data) is not None
+
     def take(self, direction: Direction, size: int, data: bytes | None) -> Iterator[Step]:
         """What one syscall moved: `size` bytes, known or (None) only counted; 0 bytes are the end of the stream."""
         if size == 0:

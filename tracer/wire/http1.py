@@ -144,8 +144,12 @@ class Reader:
     # For the steps below
 
     def _take(self, size: int) -> bytes:
-        taken = bytes(self._buffer[:size])
-        del self._buffer[:size]  # cheap: a bytearray only moves its start
+        if size >= len(self._buffer):
+            taken = bytes(self._buffer)
+            self._buffer.clear()
+        else:
+            taken = bytes(self._buffer[:size])
+            del self._buffer[:size]  # cheap: a bytearray only moves its start
         self.offset += len(taken)
         self._scanned = 0
         return taken
@@ -239,7 +243,18 @@ def _read_chunk(reader: Reader) -> WireEvent | None:
     return _read_chunk_end(reader)
 
 
+_NEXT_CHUNK = re.compile(rb"\r\n(?!0)([0-9a-fA-F]{1,16})\r\n")
+"""Between two chunks, as everybody writes it: not the last one, whose size is 0."""
+
+
 def _read_chunk_end(reader: Reader) -> WireEvent | None:
+    usual = _NEXT_CHUNK.match(reader._buffer)
+    if usual is not None:
+        reader._left, end = int(usual[1], 16), usual.end()
+        del usual  # it keeps the buffer as it is
+        reader._take(end)
+        reader._step = _read_chunk
+        return _read_chunk(reader)
     line = reader._line(MAX_CHUNK_LINE)
     if line is None or isinstance(line, Broken):
         return line
