@@ -57,8 +57,8 @@ class Sender:
         self._buffer = bytearray()
         self._is_urgent = False
 
-    def send(self, events: Iterable[Event | Trouble]) -> None:
-        """Add events; large amounts are written at once."""
+    def send(self, events: Iterable[Event | Trouble]) -> bool:
+        """Add events; large amounts are written at once. Whether somebody may wait for what is not written."""
         for event in events:
             at = len(self._buffer)
             self._buffer += _PLACE
@@ -68,6 +68,7 @@ class Sender:
                 self._is_urgent = True
         if len(self._buffer) >= WRITE_SIZE:
             self.flush()
+        return self._is_urgent
 
     def rest(self) -> None:
         """Nothing is happening at the moment: write what somebody may wait for."""

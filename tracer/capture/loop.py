@@ -90,21 +90,20 @@ class StopLoop:
         process.threads.add(tid)
         return thread
 
-    def run(self, send: Callable[[list[Event]], None], rest: Callable[[], None]) -> None:
+    def run(self, send: Callable[[list[Event]], bool], rest: Callable[[], None]) -> None:
         """Send events until the root process has ended, or nothing is left to trace.
 
-        `rest` is called before each sleep, and now and then where there is none.
+        Where `send` is true, something of interest waits for a `rest`: it comes before the next sleep, or soon.
         """
         events = self._follower.events
         rounds = 0
         while self._threads and self.root_status is None:
-            self._serve(rest)
-            if events:
-                send(events)
-                events.clear()
-            rounds += 1
-            if rounds % BUSY == 0:
+            if not 0 < rounds < BUSY or not self._serve(wait=False):
                 rest()
+                rounds = 0
+                self._serve()
+            rounds = rounds + 1 if send(events) else 0
+            events.clear()
 
     def detach(self) -> None:
         """Ask all threads to stop once more, to be let go for good; `run` ends with the last one."""
@@ -125,30 +124,39 @@ class StopLoop:
             self._serve()
             self._follower.events.clear()
 
-    def _serve(self, rest: Callable[[], None] = lambda: None) -> None:
-        """Answer the stops there are; if there are none, the next one, after a `rest`."""
-        try:
-            stops = _pending()
-            if not stops:
-                rest()
-                stops = self._awaited()
-        except ChildProcessError:
-            self._threads.clear()
-            self._processes.clear()
-            return
+    def _serve(self, *, wait: bool = True) -> bool:
+        """Answer the stops there are; whether there were any."""
+        stops = self._pending(wait)
         for tid, status in stops:
             self._handle(tid, status)
             self._follower.settle()
         for thread in self._holding.over() if self._holding else ():
             self._go_on(thread)
             self._follower.settle()
+        return bool(stops)
 
-    def _awaited(self) -> list[tuple[int, int]]:
-        """The next stop; none after a moment, where a thread is held."""
-        if self._holding:
+    def _pending(self, wait: bool) -> list[tuple[int, int]]:
+        """All the stops there are: served in turn, so that no busy thread starves another.
+
+        Sleeps until there is one, if it shall `wait`; for a moment only while a thread is held.
+        """
+        found: list[tuple[int, int]] = []
+        options = kernel.WALL if wait else kernel.WALL | os.WNOHANG
+        if wait and self._holding:
             time.sleep(PAUSE)
-            return []
-        return [os.waitpid(-1, kernel.WALL)]
+            options |= os.WNOHANG
+        while True:
+            try:
+                tid, status = os.waitpid(-1, options)
+            except ChildProcessError:
+                if not found:
+                    self._threads.clear()
+                    self._processes.clear()
+                return found
+            if tid == 0:
+                return found
+            found.append((tid, status))
+            options = kernel.WALL | os.WNOHANG
 
     def _handle(self, tid: int, status: int) -> None:
         if not os.WIFSTOPPED(status):
@@ -358,18 +366,6 @@ class StopLoop:
         if thread is not None:
             self._holding.ended(thread)
         return thread
-
-
-def _pending() -> list[tuple[int, int]]:
-    """All the stops there are, each thread once, so that none starves another. ChildProcessError if none is traced."""
-    found: list[tuple[int, int]] = []
-    try:
-        while (stop := os.waitpid(-1, kernel.WALL | os.WNOHANG))[0]:
-            found.append(stop)
-    except ChildProcessError:
-        if not found:
-            raise
-    return found
 
 
 def _interrupt(tids: Iterable[int]) -> None:
