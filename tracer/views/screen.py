@@ -6,10 +6,10 @@ when the command has ended: the timeline must never get into the middle of the c
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
-import tempfile
-from typing import IO, Literal, TextIO, cast
+from typing import IO, Literal, TextIO
 
 from tracer.views.lines import Block, painted
 from tracer.views.style import Symbols, symbols_for
@@ -19,7 +19,40 @@ Color = Literal["auto", "always", "never"]
 PIPE_WIDTH = 100
 """Columns where there is no terminal to ask and COLUMNS is not set."""
 
-SPOOL_IN_MEMORY = 8 << 20
+SPOOL_IN_MEMORY = 2 << 20
+"""Characters."""
+
+
+class _Spool:
+    """Text that is held back: in memory at first, which tempfile's own spool can't do without 2 ms of imports."""
+
+    def __init__(self) -> None:
+        self._file: IO[str] = io.StringIO()
+        self._room = SPOOL_IN_MEMORY
+
+    def write(self, text: str) -> None:
+        """Add text; once there is much of it, all moves to a file. Raises OSError if that can't be written."""
+        self._file.write(text)
+        if self._room > 0:
+            self._room -= len(text)
+            if self._room <= 0:
+                self._move()
+
+    def _move(self) -> None:
+        import tempfile
+
+        memory, self._file = self._file, tempfile.TemporaryFile("w+", encoding="utf-8", newline="")
+        self._copy(memory, self._file)
+
+    def pour(self, target: TextIO) -> None:
+        """Write all of it to `target`, and be gone."""
+        self._copy(self._file, target)
+
+    @staticmethod
+    def _copy(source: IO[str], target: IO[str]) -> None:
+        source.seek(0)
+        shutil.copyfileobj(source, target)
+        source.close()
 
 
 class Screen:
@@ -27,11 +60,7 @@ class Screen:
 
     def __init__(self, target: TextIO, color: Color, *, at_once: bool, prompt: bool = True) -> None:
         self._target = target
-        self._spool: IO[str] | None = None
-        if not at_once:
-            spool = tempfile.SpooledTemporaryFile(SPOOL_IN_MEMORY, "w+", encoding="utf-8", newline="")
-            self._spool = cast("IO[str]", spool)
-        self._file = self._spool or target
+        self._spool = None if at_once else _Spool()
         terminal = target.isatty()
         self._flushes = at_once and (prompt or terminal)
         self._color = color == "always" or (color == "auto" and _wants_color(terminal))
@@ -47,16 +76,17 @@ class Screen:
         self._write(line + "\n")
 
     def _write(self, text: str) -> None:
-        self._file.write(text)
+        if self._spool is not None:
+            self._spool.write(text)
+            return
+        self._target.write(text)
         if self._flushes:
-            self._file.flush()
+            self._target.flush()
 
     def close(self) -> None:
         """Bring out what was held back. Raises OSError if it can't be written."""
         if self._spool is not None:
-            self._spool.seek(0)
-            shutil.copyfileobj(self._spool, self._target)
-            self._spool.close()
+            self._spool.pour(self._target)
         self._target.flush()
 
 

@@ -6,7 +6,6 @@ preview needs and no more.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
@@ -15,6 +14,10 @@ from msgspec import Struct
 
 from tracer.wire.bodies import binary, compressed, json_text, multiplexed, tar, text
 from tracer.wire.bodies.pieces import OnEntry
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from hashlib import _Hash as HASH
 
 SNIFF = 512
 """This many first bytes decide about the view: one tar header."""
@@ -105,6 +108,12 @@ def settled(body: Body, *, terminal: bool) -> Body:
     )
 
 
+def _hash() -> HASH:
+    import hashlib  # brings OpenSSL, and costs milliseconds
+
+    return hashlib.sha256(usedforsecurity=False)
+
+
 class BodyReader:
     """Takes the pieces of one body. `on_entry` is told of entries as they come; `keep` bytes are kept as they are.
 
@@ -128,7 +137,7 @@ class BodyReader:
         self._opened = compressed.decompressor(self._coding)
         self._compression = ""
         self._size = 0
-        self._hash = hashlib.sha256(usedforsecurity=False) if digest else None
+        self._hash = _hash() if digest else None
         self._start = bytearray()
         self._view: View | None = None
 
