@@ -56,3 +56,20 @@ def test_a_full_disk_under_the_spool_is_an_error_of_writing(monkeypatch: pytest.
     screen.write_line("no room for this")
     with pytest.raises(OSError, match=os.strerror(28)):
         screen.close()
+
+
+@pytest.mark.parametrize(("prompt", "flushes"), [(True, 3), (False, 0)])
+def test_each_piece_comes_out_where_somebody_may_wait(prompt: bool, flushes: int) -> None:
+    class Counting(io.StringIO):
+        flushed = 0
+
+        def flush(self) -> None:
+            self.flushed += 1
+
+    target = Counting()
+    screen = Screen(target, "never", at_once=True, prompt=prompt)
+    for _ in range(3):
+        screen.show(Indented(styled("a piece")))
+    assert target.flushed == flushes
+    screen.close()
+    assert target.flushed == flushes + 1

@@ -11,7 +11,7 @@ from tracer.events import Credentials, Data, Direction, Failed, Shutdown, Tls
 from tracer.exchanges import http2
 from tracer.exchanges.types import Call, Exchange, Growth, Message, Party
 from tracer.wire import registry_auth
-from tracer.wire.bodies import BodyReader
+from tracer.wire.bodies import BodyReader, no_body
 from tracer.wire.bodies.pieces import OnEntry
 from tracer.wire.connection import HttpConnection, Step, Upgraded
 from tracer.wire.heads import Head, Headers
@@ -32,11 +32,31 @@ class _Side:
         self.head = head
         self.trailers: Headers = []
         self.complete = False
-        media_type = head.value("content-type") or ""
-        self.body = BodyReader(media_type, head.value("content-encoding") or "", on_entry, keep, digest=digest)
+        self._on_entry = on_entry
+        self._keep = keep
+        self._digest = digest
+        self._body: BodyReader | None = None
+        """None until there are bytes of it: most messages have no body."""
+
+    @property
+    def size(self) -> int:
+        """Bytes of body so far."""
+        return self._body.size if self._body is not None else 0
+
+    def feed(self, data: bytes, t: float) -> None:
+        """The next piece of the body, seen at time `t`."""
+        if self._body is None:
+            self._body = BodyReader(*self._kind, self._on_entry, self._keep, digest=self._digest)
+        self._body.feed(data, t)
+
+    @property
+    def _kind(self) -> tuple[str, str]:
+        return self.head.value("content-type") or "", self.head.value("content-encoding") or ""
 
     def message(self) -> Message:
-        return Message(self.head, self.body.finish(), self.trailers, self.complete)
+        """What has come of it."""
+        body = self._body.finish() if self._body is not None else no_body(*self._kind)
+        return Message(self.head, body, self.trailers, self.complete)
 
 
 class _Pending:
@@ -194,7 +214,7 @@ class Conversation:
         elif isinstance(happened, BodyPiece):
             side = pending.request if step.direction == "out" else pending.response
             if side is not None:
-                side.body.feed(happened.data, event.t)
+                side.feed(happened.data, event.t)
         elif isinstance(happened, Trailers):
             side = pending.request if step.direction == "out" else pending.response
             if side is not None:
@@ -369,9 +389,9 @@ class Conversation:
             failed = self._last_failure
             why = f"{failed.syscall} failed with {failed.error}"
         if pending.response is not None:
-            return f"the response was cut off after {pending.response.body.size:,} bytes of body: {why}"
+            return f"the response was cut off after {pending.response.size:,} bytes of body: {why}"
         if pending.request is not None and not pending.request.complete:
-            return f"the request was cut off after {pending.request.body.size:,} bytes of body: {why}"
+            return f"the request was cut off after {pending.request.size:,} bytes of body: {why}"
         if self._waiting["in"]:
             return f"the response was cut off in its head: {why}"
         return f"there was no response: {why}"

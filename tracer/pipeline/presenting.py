@@ -23,9 +23,17 @@ if TYPE_CHECKING:
 
 
 def present(
-    events: Iterable[Event], show: Show, stream: TextIO, *, at_once: bool, line: StatusLine | None = None
+    events: Iterable[Event],
+    show: Show,
+    stream: TextIO,
+    *,
+    at_once: bool,
+    prompt: bool = True,
+    line: StatusLine | None = None,
 ) -> bool:
     """Events to a view on `stream`: piece by piece, or in one when the events have ended. `line` tells how far it is.
+
+    Without `prompt` pieces may come together, where no terminal waits for them.
 
     Whether every claim holds, where a proof is asked for. Raises OSError if it can't be written.
     """
@@ -51,7 +59,7 @@ def present(
         items = ()
     from tracer.views.screen import Screen
 
-    screen = Screen(stream, show.color, at_once=at_once)
+    screen = Screen(stream, show.color, at_once=at_once, prompt=prompt)
     if not show.quiet and teacher is None:
         _show_items(items, show, screen)
     if teacher is not None:
@@ -175,7 +183,8 @@ def replayed(path: str, show: Show, complain: Callable[[str], None]) -> int:
     try:
         output = open(show.output, "w", encoding="utf-8") if show.output else sys.stdout
         line = None if show.quiet or show.go_on or show.pace else line_on_stderr(apart=show.output is not None)
-        proven = present(read(path, damages.append), show, output, at_once=True, line=line)
+        prompt = show.live or show.pace is not None or show.go_on is not None or not os.path.isfile(path)
+        proven = present(read(path, damages.append), show, output, at_once=True, prompt=prompt, line=line)
     except RecordingError as error:
         complain(str(error))
         return 1

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from msgspec import Struct
 
@@ -64,27 +64,26 @@ class HttpConnection:
         self._answering = False
         """A final response's head was read and its end was not."""
 
-    def feed(self, direction: Direction, data: bytes) -> Iterator[Step]:
+    def feed(self, direction: Direction, data: bytes) -> list[Step]:
         """Bytes of one direction. The other direction may go on as a consequence."""
         reader = self._requests if direction == "out" else self._responses
         if not self._synced:
             if direction == "in" or not _REQUEST_START.match(data):
                 reader.offset += len(data)
-                return
+                return []
             self._synced = True
         piece = reader.within(data)
         if piece is not None:
-            yield Step(direction, self._sent if direction == "out" else self._answered, piece)
-            return
+            return [Step(direction, self._sent if direction == "out" else self._answered, piece)]
         reader.feed(data)
-        yield from self._advance(direction)
+        return self._advance(direction)
 
     def passes(self, direction: Direction, data: bytes) -> bool:
         """Take bytes that are nothing but a piece of a body, for one whom bodies do not concern; False, and nothing is
         taken, if there may be more to them."""
         return (self._requests if direction == "out" else self._responses).within(data) is not None
 
-    def take(self, direction: Direction, size: int, data: bytes | None) -> Iterator[Step]:
+    def take(self, direction: Direction, size: int, data: bytes | None) -> Iterable[Step]:
         """What one syscall moved: `size` bytes, known or (None) only counted; 0 bytes are the end of the stream."""
         if size == 0:
             return self.end_of_stream(direction)
@@ -96,16 +95,16 @@ class HttpConnection:
             yield from self.feed(direction, bytes(min(size, SKIP_STEP)))
             size -= SKIP_STEP
 
-    def end_of_stream(self, direction: Direction) -> Iterator[Step]:
+    def end_of_stream(self, direction: Direction) -> list[Step]:
         """One side sends no more."""
         reader = self._requests if direction == "out" else self._responses
+        steps = []
         event = (self._unasked() if direction == "in" else None) or reader.end_of_stream()
         if event is not None:
-            number = self._sent if direction == "out" else self._answered
-            yield Step(direction, number, event)
+            steps.append(Step(direction, self._sent if direction == "out" else self._answered, event))
             if direction == "in" and isinstance(event, Complete):
                 self._answered_one()
-        yield from self._advance(direction)
+        return steps + self._advance(direction)
 
     def _unasked(self) -> Broken | None:
         """Bytes of the daemon that answer nothing (a 408 before a close, say: RFC 9110 section 15.5.9)."""
@@ -124,34 +123,33 @@ class HttpConnection:
         """The offset in that direction's stream up to which all bytes have become events."""
         return (self._requests if direction == "out" else self._responses).offset
 
-    def _advance(self, direction: Direction) -> Iterator[Step]:
+    def _advance(self, direction: Direction) -> list[Step]:
         """What new bytes of one side make readable, and then each side of the other, in turn, until one does not go on.
 
         Neither could go on before these bytes came, so nothing is left out by beginning with their side.
         """
-        sides = (self._read_requests, self._read_responses)
-        turn = 0 if direction == "out" else 1
-        rounds = 0
-        goes_on = True
-        while goes_on or rounds < len(sides):
-            goes_on = False
-            for step in sides[turn]():
-                goes_on = True
-                yield step
-            turn = 1 - turn
-            rounds += 1
+        first, second = self._read_requests, self._read_responses
+        if direction == "in":
+            first, second = second, first
+        steps: list[Step] = []
+        first(steps)
+        while second(steps):
+            first, second = second, first
+        return steps
 
-    def _read_requests(self) -> Iterator[Step]:
+    def _read_requests(self, steps: list[Step]) -> bool:
+        """Add the steps of the requests that can be read now; whether there were any."""
+        before = len(steps)
         reader = self._requests
         if reader.offset == 0 and reader.pending.startswith(PREFACE):  # HTTP/2 from the first byte on
             self.upgraded = "h2"
             reader.become_opaque()
             self._responses.become_opaque()
-            yield Step("out", 0, Upgraded("h2"))
+            steps.append(Step("out", 0, Upgraded("h2")))
         while (event := reader.next_event()) is not None:
             number = self._sent
+            steps.append(Step("out", number, event))
             if isinstance(event, Head):
-                yield Step("out", number, event)
                 framing = request_framing(event)
                 reader.expect(framing)
                 self._heads += 1
@@ -160,34 +158,35 @@ class HttpConnection:
                 )
                 if framing.problem:
                     reader.become_opaque()
-                    yield Step("out", number, Broken(reader.offset, framing.problem))
-                continue
-            if isinstance(event, Complete):
+                    steps.append(Step("out", number, Broken(reader.offset, framing.problem)))
+            elif isinstance(event, Complete):
                 self._sent += 1
                 if self._asked and self._asked[-1].upgrade:
                     reader.pause()
             elif isinstance(event, Broken) and self._heads == number:
                 self._asked.append(_Asked("", None))  # a daemon answers even that, with 400
-            yield Step("out", number, event)
+        return len(steps) > before
 
-    def _read_responses(self) -> Iterator[Step]:
+    def _read_responses(self, steps: list[Step]) -> bool:
+        """The same of the responses, as far as their requests are known."""
+        before = len(steps)
         reader = self._responses
         if not self._asked and (self._requests.is_opaque or len(reader.pending) > MAX_HEAD):
             reader.become_opaque()
         while self._asked or reader.is_opaque or self._answering:
             event = reader.next_event()
             if event is None:
-                return
+                break
             number = self._answered
+            steps.append(Step("in", number, event))
             if isinstance(event, Head):
-                yield Step("in", number, event)
-                yield from self._response_head(number, event)
-                continue
-            yield Step("in", number, event)
-            if isinstance(event, Complete) and self._answering:
+                steps += self._response_head(number, event)
+            elif isinstance(event, Complete) and self._answering:
                 self._answered_one()
+        return len(steps) > before
 
-    def _response_head(self, number: int, head: Head) -> Iterator[Step]:
+    def _response_head(self, number: int, head: Head) -> list[Step]:
+        """How the body of a response is framed, and what follows from its head at once."""
         asked = self._asked[0]
         protocol = _new_protocol(asked, head)
         if protocol is not None:
@@ -195,18 +194,18 @@ class HttpConnection:
             self.upgraded = protocol
             self._responses.become_opaque()
             self._requests.become_opaque()
-            yield Step("in", number, Complete(head.at + len(head.raw)))
-            yield Step("in", number, Upgraded(protocol, asked.first))
-            return
+            ended = Complete(head.at + len(head.raw))
+            return [Step("in", number, ended), Step("in", number, Upgraded(protocol, asked.first))]
         if 100 <= head.status < 200:
             self._responses.expect(Framing("none"))
-            return
+            return []
         framing = response_framing(head, asked.method)
         self._responses.expect(framing)
         self._answering = True
-        if framing.problem:
-            self._responses.become_opaque()
-            yield Step("in", number, Broken(head.at + len(head.raw), framing.problem))
+        if not framing.problem:
+            return []
+        self._responses.become_opaque()
+        return [Step("in", number, Broken(head.at + len(head.raw), framing.problem))]
 
     def _answered_one(self) -> None:
         self._answering = False

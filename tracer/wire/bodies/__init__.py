@@ -7,6 +7,7 @@ preview needs and no more.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from typing import Any, Protocol
 
 import msgspec.structs
@@ -108,6 +109,17 @@ def settled(body: Body, *, terminal: bool) -> Body:
     )
 
 
+@lru_cache(64)
+def no_body(media_type: str = "", coding: str = "") -> Body:
+    """The body of a message that has none, whatever its header says of it."""
+    return Body(media_type=_plain(media_type), coding=_plain(coding))
+
+
+def _plain(value: str) -> str:
+    """A header's value without its parameters, in lower case."""
+    return value.partition(";")[0].strip().lower()
+
+
 def _hash() -> HASH:
     import hashlib  # brings OpenSSL, and costs milliseconds
 
@@ -131,8 +143,8 @@ class BodyReader:
     ) -> None:
         self._keep = keep
         self._raw = bytearray()
-        self._media_type = media_type.split(";")[0].strip().lower()
-        self._coding = coding.strip().lower()
+        self._media_type = _plain(media_type)
+        self._coding = _plain(coding)
         self._on_entry = on_entry
         self._opened = compressed.decompressor(self._coding)
         self._compression = ""
@@ -159,7 +171,7 @@ class BodyReader:
     def finish(self) -> Body:
         """The body, complete or as far as it came."""
         if not self._size:
-            return Body(media_type=self._media_type, coding=self._coding)
+            return no_body(self._media_type, self._coding)
         view = self._view or self._chosen(None)
         kind, preview, entries, cut = view.result()
         undecided = isinstance(view, multiplexed.OutputView)
