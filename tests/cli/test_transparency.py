@@ -82,6 +82,14 @@ def test_the_command_inherits_what_it_would_without_us(socktrace: Socktrace) -> 
     assert socktrace.plain("-q", sys.executable, "-c", INHERITED, env=ENV).stdout == alone.stdout
 
 
+def test_the_command_goes_before_the_display(socktrace: Socktrace) -> None:
+    """The front, its parent, is the nicer one."""
+    done = socktrace.plain("-q", "sh", "-c", "nice; cut -d' ' -f19 /proc/$PPID/stat")
+    own, fronts = map(int, done.stdout.split())
+    assert own == os.nice(0)
+    assert fronts == own + 3
+
+
 def test_stdin_stdout_and_stderr_are_the_commands(socktrace: Socktrace) -> None:
     run = socktrace("sh", "-c", "cat; echo err >&2", options=("-q",), stdin="in\n")
     assert (run.stdout, run.stderr) == ("in\n", "err\n")

@@ -32,6 +32,10 @@ NOT_FOUND, NOT_EXECUTABLE, FAILED = 127, 126, 120
 
 TERMINAL_STOPS = (signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU)
 FORWARDED = (signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
+GIVING_WAY = 3
+"""Niceness of the front: on two CPUs, decoding must not keep the command, its daemon and the tracer waiting. With more
+of it, a busy machine would never get to show anything (sched(7): each step is a quarter of the weight)."""
+
 RESET = (signal.SIGPIPE, signal.SIGXFSZ)
 """Signals that Python ignores, and would let the command ignore."""
 
@@ -187,6 +191,7 @@ def attach(trace: Callable[[int], None]) -> Watching:
         _be_tracer(front, lambda: trace(feed_write))
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGUSR1})
     _close(feed_write)
+    os.nice(GIVING_WAY)
     return Watching(tracer, feed_read)
 
 
@@ -207,6 +212,7 @@ def start(program: str, argv: Sequence[str], trace: Callable[[Launched, int], No
         _close(words_read, go_write, feed_read, feed_write)
         _be_command(program, argv, tracer, words_write, go_read)
     _close(words_read, words_write, go_read, go_write, feed_write)
+    os.nice(GIVING_WAY)
     return Front(command, feed_read)
 
 
