@@ -87,7 +87,7 @@ def test_the_command_goes_before_the_display(socktrace: Socktrace) -> None:
     done = socktrace.plain("-q", "sh", "-c", "nice; cut -d' ' -f19 /proc/$PPID/stat")
     own, fronts = map(int, done.stdout.split())
     assert own == os.nice(0)
-    assert fronts == own + 3
+    assert fronts > own
 
 
 def test_stdin_stdout_and_stderr_are_the_commands(socktrace: Socktrace) -> None:

@@ -32,9 +32,9 @@ NOT_FOUND, NOT_EXECUTABLE, FAILED = 127, 126, 120
 
 TERMINAL_STOPS = (signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU)
 FORWARDED = (signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
-GIVING_WAY = 3
-"""Niceness of the front: on two CPUs, decoding must not keep the command, its daemon and the tracer waiting. With more
-of it, a busy machine would never get to show anything (sched(7): each step is a quarter of the weight)."""
+GIVING_WAY = 5
+"""Niceness of the front: on two CPUs, decoding must not keep the command, its daemon and the tracer waiting. With less
+it does; with more, a busy machine would hardly get to show anything (sched(7): five steps are a third of the weight)."""
 
 RESET = (signal.SIGPIPE, signal.SIGXFSZ)
 """Signals that Python ignores, and would let the command ignore."""
