@@ -34,7 +34,7 @@ TERMINAL_STOPS = (signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU)
 FORWARDED = (signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
 GIVING_WAY = 5
 """Niceness of the front: on two CPUs, decoding must not keep the command, its daemon and the tracer waiting. With less
-it does; with more, a busy machine would hardly get to show anything (sched(7): five steps are a third of the weight)."""
+it does; with more, a busy machine would hardly get to show anything (sched(7): five steps leave a third)."""
 
 RESET = (signal.SIGPIPE, signal.SIGXFSZ)
 """Signals that Python ignores, and would let the command ignore."""
