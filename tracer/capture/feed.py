@@ -38,7 +38,6 @@ class Trouble(msgspec.Struct, frozen=True, tag_field="type", tag="trouble"):
 
 
 _encoder = msgspec.msgpack.Encoder()
-_decoder: msgspec.msgpack.Decoder[Event | Trouble] = msgspec.msgpack.Decoder(Event | Trouble)
 
 
 class Sender:
@@ -92,6 +91,7 @@ class Sender:
 
 def receive(fd: int) -> Iterator[Event | Trouble]:
     """The front's end: events until the tracer closes its own."""
+    decoder: msgspec.msgpack.Decoder[Event | Trouble] = msgspec.msgpack.Decoder(Event | Trouble)
     buffer = bytearray(READ_SIZE)
     filled = 0
     while got := os.readv(fd, [memoryview(buffer)[filled:]]):
@@ -102,7 +102,7 @@ def receive(fd: int) -> Iterator[Event | Trouble]:
             end = at + _LENGTH + int.from_bytes(view[at : at + _LENGTH], "little")
             if filled < end:
                 break
-            yield _decoder.decode(view[at + _LENGTH : end])
+            yield decoder.decode(view[at + _LENGTH : end])
             at = end
         filled -= at
         rest = bytes(view[at : at + filled])

@@ -7,6 +7,7 @@ import os
 from collections.abc import Sequence
 
 from tracer.cli.messages import complain
+from tracer.cli.options import Formatter
 from tracer.pipeline.exporting import export
 from tracer.views.exports import FORMATS
 from tracer.words import LANGUAGES, language
@@ -19,7 +20,7 @@ def main(argv: Sequence[str]) -> int:
         prog="socktrace export",
         description="Write a recording in the format of another tool.",
         epilog=f"formats:\n{formats}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=Formatter,
         allow_abbrev=False,
     )
     parser.add_argument("file", metavar="FILE", help="a recording made with -w; - is stdin")

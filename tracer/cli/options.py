@@ -13,6 +13,23 @@ if TYPE_CHECKING:
     from tracer.exchanges import Exchange
 
 
+class Formatter(argparse.RawDescriptionHelpFormatter):
+    """As wide as the terminal. argparse makes one for each option, and would import shutil to ask for the width."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, width=_columns() - 2)
+
+
+def _columns() -> int:
+    columns = os.environ.get("COLUMNS", "")
+    if columns.isdigit() and int(columns) > 0:
+        return int(columns)
+    try:
+        return os.get_terminal_size(1).columns or 80
+    except OSError:
+        return 80
+
+
 def add_display_options(parser: argparse.ArgumentParser) -> None:
     """Options about what to see."""
     group = parser.add_argument_group("what to see")

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from tracer import __version__
 from tracer.cli.messages import complain
-from tracer.cli.options import add_display_options, show_of
+from tracer.cli.options import Formatter, add_display_options, show_of
 from tracer.pipeline.live import run, watch
 from tracer.pipeline.settings import Trace
 
@@ -45,7 +45,7 @@ def parser() -> argparse.ArgumentParser:
         "       socktrace doctor",
         description="Run COMMAND and show what it says to the Docker daemon, call by call.",
         epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=Formatter,
         allow_abbrev=False,
     )
     made.add_argument("--version", action=_Version, nargs=0, help="ours, and what else a bug report should say")

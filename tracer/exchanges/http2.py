@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from http import HTTPStatus
-
 from tracer.events import Direction
 from tracer.exchanges.types import Exchange, Message, Party, Timing
 from tracer.wire.bodies import EMPTY, Body
@@ -45,6 +43,8 @@ def _request(call: Call) -> Head:
 
 
 def _response(call: Call, direction: Direction) -> Head:
+    from http import HTTPStatus  # rare, and costs a millisecond
+
     text = call.response[":status"]
     status = int(text) if text.isdigit() and len(text) == 3 else 0
     reason = HTTPStatus(status).phrase if status in HTTPStatus._value2member_map_ else ""

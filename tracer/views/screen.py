@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 import os
-import shutil
 from typing import IO, Literal, TextIO
 
 from tracer.views.lines import Block, painted
@@ -21,6 +20,9 @@ PIPE_WIDTH = 100
 
 SPOOL_IN_MEMORY = 2 << 20
 """Characters."""
+
+
+COPIED = 1 << 16
 
 
 class _Spool:
@@ -51,7 +53,8 @@ class _Spool:
     @staticmethod
     def _copy(source: IO[str], target: IO[str]) -> None:
         source.seek(0)
-        shutil.copyfileobj(source, target)
+        while piece := source.read(COPIED):
+            target.write(piece)
         source.close()
 
 
