@@ -8,7 +8,9 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from tracer.capture import feed
+from tracer.capture import arch, feed, loop
+from tracer.capture.addresses import Follow
+from tracer.capture.follower import Follower
 from tracer.events import Data, Event, Exit, Note
 
 
@@ -77,12 +79,51 @@ def test_that_processes_begin_and_end_waits_for_something_of_interest() -> None:
     ours, theirs = os.pipe()
     os.set_blocking(ours, False)
     sender = feed.Sender(theirs)
-    sender.send([Exit(t=0.2, pid=2, status=0, signal=None)])
+    assert not sender.send([Exit(t=0.2, pid=2, status=0, signal=None)])
     sender.rest()
     with pytest.raises(BlockingIOError):
         os.read(ours, 1)
-    sender.send([Note(t=0.1, message="now")])
+    assert sender.send([Note(t=0.1, message="now")])
     sender.rest()
+    assert not sender.send([])
     assert os.read(ours, 1)
     sender.close()
     os.close(ours)
+
+
+class _Busy(loop.StopLoop):
+    """A loop that always finds one more stop, and whose third has something to tell."""
+
+    def __init__(self, follower: Follower) -> None:
+        native = arch.native()
+        assert native is not None
+        super().__init__(native, follower, [])
+        self.adopt(1, root=True, every=False)
+        self.events = follower.events
+        self.rounds = 0
+
+    def _serve(self, *, wait: bool = True) -> bool:
+        self.rounds += 1
+        if self.rounds == 3:
+            self.events.append(Note(t=0.1, message="now"))
+        if self.rounds == 1000:
+            self.root_status = 0
+        return True
+
+
+def test_a_tracer_that_never_rests_tells_what_happened_all_the_same() -> None:
+    stops = _Busy(Follower(Follow([]), lambda: 0.0, lambda argv, environment: []))
+    told: list[int] = []
+    waiting: list[Event] = []
+
+    def send(events: list[Event]) -> bool:
+        waiting.extend(events)
+        return bool(waiting)
+
+    def rest() -> None:
+        if waiting:
+            told.append(stops.rounds)
+            waiting.clear()
+
+    stops.run(send, rest)
+    assert told == [2 + loop.BUSY]

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
+from importlib import metadata
 from pathlib import Path
 
 import pytest
 
+from fixtures.private_daemon import Daemon
 from tests.needs import program
 from tests.runs import Socktrace
 from tracer import __version__
 from tracer.cli.completion import script
 from tracer.cli.main import VERBS
+from tracer.cli.versions import LIBRARIES, installed
 from tracer.views.exports import FORMATS
 
 PS = Path(__file__).parents[2] / "fixtures" / "ps.jsonl"
@@ -27,9 +31,27 @@ def test_the_version_says_what_a_report_needs(socktrace: Socktrace) -> None:
     assert "python-ptrace 0." in lines[2]
 
 
-def test_options_from_the_environment(socktrace: Socktrace, tmp_path: Path) -> None:
-    import os
+def test_the_versions_are_those_of_the_installer() -> None:
+    found = installed()
+    for name in LIBRARIES:
+        assert found[name] == metadata.version(name)
 
+
+HEAVY = {"cryptography", "docker", "email", "hashlib", "http", "importlib.metadata", "rich", "shutil", "tempfile"}
+"""Each costs milliseconds; none is needed to begin with, or to show what `docker ps` says."""
+
+
+@pytest.mark.parametrize("argv", [["--version"], ["--help"], ["docker", "ps"]], ids=lambda argv: argv[0])
+def test_nothing_heavy_is_imported(daemon: Daemon, socktrace: Socktrace, argv: list[str]) -> None:
+    """By none of the processes."""
+    done = socktrace.plain(*argv, env={**daemon.environment, "PYTHONPROFILEIMPORTTIME": "1"})
+    assert done.returncode == 0
+    imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines() if line.startswith("import time:")}
+    assert "tracer.cli.run" in imported
+    assert not imported & HEAVY
+
+
+def test_options_from_the_environment(socktrace: Socktrace, tmp_path: Path) -> None:
     log = tmp_path / "log"
     done = socktrace.plain("true", env={**os.environ, "SOCKTRACE_OPTIONS": f"--json -o '{log}'"})
     assert (done.returncode, done.stderr) == (0, "")

@@ -8,9 +8,9 @@ import shlex
 import sys
 from collections.abc import Sequence
 
-from tracer import __version__
 from tracer.cli.messages import complain
 from tracer.cli.options import Formatter, add_display_options, show_of
+from tracer.cli.versions import ShowVersions
 from tracer.pipeline.live import run, watch
 from tracer.pipeline.settings import Trace
 
@@ -48,7 +48,7 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=Formatter,
         allow_abbrev=False,
     )
-    made.add_argument("--version", action=_Version, nargs=0, help="ours, and what else a bug report should say")
+    made.add_argument("--version", action=ShowVersions, nargs=0, help="ours, and what else a bug report should say")
     add_display_options(made)
     output = made.add_argument_group("when and where")
     output.add_argument("-w", "--write", metavar="FILE", help="also write a recording (.gz and .zst are compressed)")
@@ -73,27 +73,6 @@ def parser() -> argparse.ArgumentParser:
     sockets.add_argument("--all-sockets", action="store_true", help="follow every stream socket")
     made.add_argument("command", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
     return made
-
-
-class _Version(argparse.Action):
-    """Prints versions and ends."""
-
-    LIBRARIES = ("python-ptrace", "msgspec", "rich", "cryptography", "hpack", "zstandard")
-
-    def __call__(self, *_: object) -> None:
-        from importlib.metadata import PackageNotFoundError, version
-
-        system = os.uname()
-        print(f"socktrace {__version__}")
-        print(f"Python {sys.version.split()[0]}, {system.sysname} {system.release} {system.machine}")
-        found = []
-        for name in self.LIBRARIES:
-            try:
-                found.append(f"{name} {version(name)}")
-            except PackageNotFoundError:
-                found.append(f"{name} is not installed")
-        print(", ".join(found))
-        raise SystemExit(0)
 
 
 def _pid(text: str) -> int:
