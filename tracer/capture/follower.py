@@ -2,7 +2,7 @@
 
 The stop loop calls `enter` at a syscall's entry and, where that returned a Call, `leave` at its exit with the result.
 An event is stamped at the exit, when the kernel has really moved the bytes; `leave` must copy all memory it needs,
-since the thread is resumed right after.
+since the thread is resumed right after. Only what a read is sure to bring is told at its entry (see `peeking`).
 """
 
 from __future__ import annotations
