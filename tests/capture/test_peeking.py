@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import socket
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fixtures.private_daemon import IMAGE, Daemon
 from tests.capture.programs import run_program
 from tests.runs import Socktrace
 from tracer.capture import syscalls
@@ -193,3 +195,14 @@ print(str(ours) in inodes)
     run = run_program(socktrace, tmp_path / "echo.sock", source)
     assert run.status == 0, run.stderr
     assert run.stdout == "False\n"
+
+
+@pytest.mark.parametrize("way", ["unix", "tls"])
+def test_a_large_answer_is_what_docker_wrote(daemon: Daemon, socktrace: Socktrace, tmp_path: Path, way: str) -> None:
+    """To the last byte: the digest of the recorded body is that of the file."""
+    saved = tmp_path / "image.tar"
+    environment = daemon.environment if way == "unix" else daemon.tls_environment
+    exchanges = socktrace.exchanges("docker", "save", "-o", str(saved), IMAGE, env=environment)
+    (answer,) = [exchange["response"]["body"] for exchange in exchanges if "/images/" in exchange["target"]]
+    assert answer["size"] == saved.stat().st_size > 1_000_000
+    assert answer["sha256"] == hashlib.sha256(saved.read_bytes()).hexdigest()
