@@ -90,6 +90,12 @@ def test_a_number_that_is_another_socket_in_the_table_of_the_process(pair: Pair,
     assert peeking.certain(os.getpid(), pair.call(10, fd=other.ours.fileno())) is None
 
 
+def test_a_connection_that_an_untraced_process_may_read_from(pair: Pair, peeking: Peeking) -> None:
+    pair.theirs.sendall(bytes(100))
+    pair.connection.in_flight = True
+    assert peeking.certain(os.getpid(), pair.call(10)) is None
+
+
 def test_where_the_process_has_gone_or_may_not_be_looked_into(pair: Pair, peeking: Peeking) -> None:
     pair.theirs.sendall(bytes(100))
     assert peeking.certain(1 << 22, pair.call(10)) is None

@@ -38,8 +38,8 @@ class Peeking:
     def certain(self, pid: int, call: Call) -> bytes | None:
         """All that the call is about to read; None if its exit must tell."""
         size = call.arguments[2]
-        if call.connection is None or not _may_be_filled(call, size):
-            return None
+        if call.connection is None or call.connection.in_flight or not _may_be_filled(call, size):
+            return None  # while in flight, somebody may read from it whom we don't see
         if call.connection is not self._of or len(self._ahead) < size:
             self._look(pid, call.fd, call.connection)
         if len(self._ahead) < size:
