@@ -7,6 +7,7 @@ is not sent before the client has asked for that start, and a stream's output co
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from typing import Any
 
 from msgspec import Struct
@@ -39,8 +40,15 @@ class Asked(Struct, frozen=True):
 
 def asked(head: Head, body: Body) -> Asked:
     """A request as matching sees it."""
-    path, query = split_target(head.target)
-    return Asked(head.method, route(head.method, path).path, parse_query(query), body)
+    path, query = _line(head.method, head.target)
+    return Asked(head.method, path, query, body)
+
+
+@lru_cache(256)
+def _line(method: str, target: str) -> tuple[str, dict[str, list[str]]]:
+    """The path without its version, and the query. Clients that poll ask the same again and again."""
+    path, query = split_target(target)
+    return route(method, path).path, parse_query(query)
 
 
 class Piece(Struct, frozen=True):

@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from tracer.replay.faults import Fault
 from tracer.replay.matching import Cast, Mismatch
 from tracer.replay.parts import Asked, Part, asked
-from tracer.wire.bodies import Body, BodyReader
+from tracer.wire.bodies import Body, BodyReader, no_body
 from tracer.wire.heads import Head, request_framing
 from tracer.wire.http1 import Body as BodyPiece
 from tracer.wire.http1 import Broken, Complete, Reader
@@ -43,6 +43,8 @@ class Stage:
         self._pass_on = pass_on
         self._moved = asyncio.Condition()
         """Notified whenever a part has been asked for, or has played a piece."""
+        self._waiting = 0
+        """How many wait for that."""
         self._progress: dict[int, tuple[int, int]] = {}
         """Of each part: its turn, and how many of its pieces were sent in it."""
 
@@ -141,8 +143,9 @@ class Stage:
     async def _moved_to(self, part: Part, played: int) -> None:
         """Let the others know how far a part is."""
         self._progress[part.number] = (self.cast.times(part.number), played)
-        async with self._moved:
-            self._moved.notify_all()
+        if self._waiting:
+            async with self._moved:
+                self._moved.notify_all()
 
     async def _wait_for_others(self, part: Part, index: int, turn: int) -> None:
         needed = [cue for cue in part.cues if cue.piece == index]
@@ -152,11 +155,14 @@ class Stage:
         def have_come() -> bool:
             return all(self._progress.get(cue.part, (0, 0)) >= (turn, cue.played) for cue in needed)
 
-        async with self._moved:
-            try:
+        self._waiting += 1
+        try:
+            async with self._moved:
                 await asyncio.wait_for(self._moved.wait_for(have_come), PATIENCE)
-            except TimeoutError:
-                pass
+        except TimeoutError:
+            pass
+        finally:
+            self._waiting -= 1
 
 
 class _Request:
@@ -176,7 +182,7 @@ class _Request:
     async def read(self) -> bool:
         """The next request; False when the client sends no more."""
         self._fed = bytearray(self._wire.pending)
-        body = BodyReader()
+        body: BodyReader | None = None
         while True:
             event = self._wire.next_event()
             if event is None:
@@ -189,18 +195,23 @@ class _Request:
             elif isinstance(event, Head):
                 self.head = event
                 self._wire.expect(request_framing(event))
-                body = BodyReader(event.value("content-type") or "", event.value("content-encoding") or "")
                 if "100-continue" in event.tokens("expect"):
                     self._writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
             elif isinstance(event, BodyPiece):
+                body = body or self._body_reader()
                 body.feed(event.data)
             elif isinstance(event, Complete):
-                self.body = body.finish()
+                self.body = body.finish() if body is not None else no_body()
                 self.raw = bytes(self._fed)
                 return True
             elif isinstance(event, Broken):
                 self.head = None
                 return True
+
+    def _body_reader(self) -> BodyReader:
+        head = self.head
+        assert head is not None
+        return BodyReader(head.value("content-type") or "", head.value("content-encoding") or "")
 
     @property
     def rest(self) -> int:
