@@ -21,37 +21,31 @@ PAUSE = 0.001
 
 
 class Holding:
-    """The waiting threads and the children they wait for. True while any thread waits."""
+    """The waiting threads and the children they wait for."""
 
     def __init__(self) -> None:
-        self._starting: dict[int, Process] = {}
+        self.starting: dict[int, Process] = {}
         """Children that run no program of their own yet, with their parent."""
-        self._waiting: dict[Thread, tuple[str, float]] = {}
+        self.waiting: dict[Thread, tuple[str, float]] = {}
         """What each would move bytes through, and until when it waits at most (time.monotonic)."""
-
-    def __bool__(self) -> bool:
-        return bool(self._waiting)
-
-    def __contains__(self, thread: Thread) -> bool:
-        return thread in self._waiting
 
     def born(self, parent: Process, child: int) -> None:
         """A process made another."""
         if parent.helped:
-            self._starting[child] = parent
+            self.starting[child] = parent
 
     def started(self, pid: int) -> None:
         """The process runs a program of its own, or has ended."""
-        self._starting.pop(pid, None)
+        self.starting.pop(pid, None)
 
     def must_wait(self, thread: Thread, spec: Spec, arguments: Sequence[int]) -> bool:
         """Whether the call moves bytes through what is the standard input or output of such a child."""
-        if not self._starting or spec.direction is None or spec.shape == "file":
+        if not self.starting or spec.direction is None or spec.shape == "file":
             return False
         link = processes.link(thread.tid, signed(arguments[spec.fd_argument]))
         if link is None or not self._is_of_child(thread.process, link):
             return False
-        self._waiting[thread] = link, time.monotonic() + LONGEST
+        self.waiting[thread] = link, time.monotonic() + LONGEST
         return True
 
     def over(self) -> list[Thread]:
@@ -59,17 +53,17 @@ class Holding:
         now = time.monotonic()
         over = [
             thread
-            for thread, (link, end) in self._waiting.items()
+            for thread, (link, end) in self.waiting.items()
             if end <= now or not self._is_of_child(thread.process, link)
         ]
         for thread in over:
-            del self._waiting[thread]
+            del self.waiting[thread]
         return over
 
     def ended(self, thread: Thread) -> None:
         """The thread is no more."""
-        self._waiting.pop(thread, None)
+        self.waiting.pop(thread, None)
 
     def _is_of_child(self, process: Process, link: str) -> bool:
-        children = [child for child, parent in self._starting.items() if parent is process]
+        children = [child for child, parent in self.starting.items() if parent is process]
         return any(link in (processes.link(child, 0), processes.link(child, 1)) for child in children)

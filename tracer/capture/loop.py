@@ -130,7 +130,7 @@ class StopLoop:
         for tid, status in stops:
             self._handle(tid, status)
             self._follower.settle()
-        for thread in self._holding.over() if self._holding else ():
+        for thread in self._holding.over() if self._holding.waiting else ():
             self._go_on(thread)
             self._follower.settle()
         return bool(stops)
@@ -142,7 +142,7 @@ class StopLoop:
         """
         found: list[tuple[int, int]] = []
         options = kernel.WALL if wait else kernel.WALL | os.WNOHANG
-        if wait and self._holding:
+        if wait and self._holding.waiting:
             time.sleep(PAUSE)
             options |= os.WNOHANG
         while True:
@@ -168,7 +168,7 @@ class StopLoop:
             return
         try:
             onward = self._stopped(thread, status)
-            if thread not in self._holding:
+            if thread not in self._holding.waiting:
                 self._resume(thread, onward)
         except Gone:
             pass  # its end is reported by a later wait
@@ -233,23 +233,16 @@ class StopLoop:
             return  # an exit whose entry was before our time, or the second one of a restarted call
         number, arguments = info.values[0], info.values[1:]
         spec = self._specs.get(number)
-        if may_wait and spec is not None and self._holding.must_wait(thread, spec, arguments):
-            return
-        thread.entered = True
-        thread.call = None
-        if spec is None or info.audit != self._audit or not spec.follows(arguments):
-            self._skip(thread)
+        if self._holding.starting and may_wait and spec and self._holding.must_wait(thread, spec, arguments):
             return
         was_every = thread.process.every
-        thread.call = self._follower.enter(thread, spec, arguments)
-        if thread.call is None:
-            self._skip(thread)
-        self._leave_filter(thread, was_every)
-
-    def _skip(self, thread: Thread) -> None:
-        """The exit won't be waited for, unless the process stops at every syscall."""
-        if not thread.process.every:
-            thread.entered = False
+        thread.call = None
+        if spec is not None and info.audit == self._audit and spec.follows(arguments):
+            thread.call = self._follower.enter(thread, spec, arguments)
+        # without a call its exit is not waited for, unless the process stops at every syscall
+        thread.entered = thread.call is not None or thread.process.every
+        if thread.process.every and not was_every:
+            self._tell_others(thread)
 
     def _left(self, thread: Thread, result: int) -> None:
         call, thread.call, thread.entered = thread.call, None, False
@@ -261,7 +254,8 @@ class StopLoop:
                 made = 0
             if self._follower.made > made:
                 self._watch_other_holders()
-            self._leave_filter(thread, was_every)
+            if thread.process.every and not was_every:
+                self._tell_others(thread)
 
     def _widen(self, thread: Thread) -> None:
         """The process has its first connection: from now on everything it does with it must be seen."""
@@ -289,10 +283,9 @@ class StopLoop:
         process.leave_filter()
         _interrupt(process.threads)
 
-    def _leave_filter(self, thread: Thread, was_every: bool) -> None:
+    def _tell_others(self, thread: Thread) -> None:
         """The process just began to stop at every syscall: its running threads must be told."""
-        if thread.process.every and not was_every:
-            _interrupt(thread.process.threads - {thread.tid})
+        _interrupt(thread.process.threads - {thread.tid})
 
     # Processes
 
