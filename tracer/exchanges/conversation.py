@@ -9,88 +9,20 @@ from typing import Any
 
 from tracer.events import Credentials, Data, Direction, Failed, Shutdown, Tls
 from tracer.exchanges import http2
+from tracer.exchanges.pending import Pending, Side
 from tracer.exchanges.types import Call, Exchange, Growth, Message, Party
 from tracer.wire import registry_auth
-from tracer.wire.bodies import BodyReader, no_body
 from tracer.wire.bodies.pieces import OnEntry
 from tracer.wire.connection import HttpConnection, Step, Upgraded
-from tracer.wire.heads import Head, Headers
+from tracer.wire.heads import Head
 from tracer.wire.http1 import Body as BodyPiece
 from tracer.wire.http1 import Broken, Complete, Opaque, Trailers
 from tracer.wire.registry_auth import Login
-from tracer.wire.streams import Http2, StreamReader, reader_for
+from tracer.wire.streams import Http2, reader_for
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from tracer.wire.http2 import Call as Call2
-
-
-class _Side:
-    """One message being read."""
-
-    def __init__(self, head: Head, on_entry: OnEntry | None, keep: int, *, digest: bool) -> None:
-        self.head = head
-        self.trailers: Headers = []
-        self.complete = False
-        self._on_entry = on_entry
-        self._keep = keep
-        self._digest = digest
-        self._body: BodyReader | None = None
-        """None until there are bytes of it: most messages have no body."""
-
-    @property
-    def size(self) -> int:
-        """Bytes of body so far."""
-        return self._body.size if self._body is not None else 0
-
-    def feed(self, data: bytes, t: float) -> None:
-        """The next piece of the body, seen at time `t`."""
-        if self._body is None:
-            self._body = BodyReader(*self._kind, self._on_entry, self._keep, digest=self._digest)
-        self._body.feed(data, t)
-
-    @property
-    def _kind(self) -> tuple[str, str]:
-        return self.head.value("content-type") or "", self.head.value("content-encoding") or ""
-
-    def message(self) -> Message:
-        """What has come of it."""
-        body = self._body.finish() if self._body is not None else no_body(*self._kind)
-        return Message(self.head, body, self.trailers, self.complete)
-
-
-class _Pending:
-    """An exchange that is not over."""
-
-    def __init__(self, exchange: Exchange) -> None:
-        self.exchange = exchange
-        self.request: _Side | None = None
-        self.response: _Side | None = None
-        self.stream: StreamReader | None = None
-        self.broken: str | None = None
-        self.start: dict[Direction, int] = {"out": 0}
-        """Where its bytes begin in each direction's stream."""
-        self.end: dict[Direction, int] = {}
-
-    @property
-    def is_over(self) -> bool:
-        if self.exchange.upgrade or self.broken:
-            return False  # until the connection is closed
-        answered = self.response is not None and self.response.complete
-        return answered and self.request is not None and self.request.complete
-
-    def finish(self, failure: str | None) -> Exchange:
-        exchange = self.exchange
-        exchange.request = self.request.message() if self.request else None
-        exchange.response = self.response.message() if self.response else None
-        exchange.stream = self.stream.finish() if self.stream else None
-        timing = exchange.timing
-        if timing.sent is not None and timing.first_byte is not None:
-            # the exit of a write can be seen after that of the read, in another thread, which got the answer to it
-            timing.sent = min(timing.sent, timing.first_byte)
-        answered = exchange.response is not None and exchange.response.complete
-        exchange.failure = self.broken or (None if answered or exchange.upgrade else failure)
-        return exchange
 
 
 class Conversation:
@@ -109,7 +41,7 @@ class Conversation:
         self._credentials: dict[int, list[Login]] = {}
         """What was said of the masked headers of a request, by the offset of its head."""
         self._wire = HttpConnection(midway=party.connect.midway)
-        self._pending: deque[_Pending] = deque()
+        self._pending: deque[Pending] = deque()
         self._first_number = 0
         """Number, within this connection, of the oldest pending exchange."""
         self._offsets: dict[Direction, int] = {"out": 0, "in": 0}
@@ -183,7 +115,7 @@ class Conversation:
         if self._keep_pieces or not _joined(sealed.calls, call):
             sealed.calls.append(call)
 
-    def _share_out(self, direction: Direction, touched: list[_Pending]) -> None:
+    def _share_out(self, direction: Direction, touched: list[Pending]) -> None:
         """Give syscalls to the exchanges that their bytes belong to. A piece of a head, or bytes that are held back
         until a change of protocol is decided, belong to an exchange only later."""
         waiting = self._waiting[direction]
@@ -197,14 +129,14 @@ class Conversation:
                 return
             waiting.popleft()
 
-    def _in_progress(self, direction: Direction) -> list[_Pending]:
+    def _in_progress(self, direction: Direction) -> list[Pending]:
         """The exchange whose message of this direction has begun and not ended, if there is one."""
         for pending in self._pending:
             if direction in pending.start and direction not in pending.end:
                 return [pending]
         return []
 
-    def _step(self, step: Step, event: Data, numbers: Iterator[int]) -> _Pending | None:
+    def _step(self, step: Step, event: Data, numbers: Iterator[int]) -> Pending | None:
         pending = self._of(step, numbers, event)
         if pending is None:
             return None
@@ -230,7 +162,7 @@ class Conversation:
             self._upgraded(pending, happened)
         return pending
 
-    def _of(self, step: Step, numbers: Iterator[int], event: Data) -> _Pending | None:
+    def _of(self, step: Step, numbers: Iterator[int], event: Data) -> Pending | None:
         """The exchange that a step belongs to; made when its first request byte is seen."""
         if isinstance(step.event, Opaque | Upgraded) and self._pending:
             return self._pending[-1] if isinstance(step.event, Opaque) else self._pending[0]
@@ -242,12 +174,12 @@ class Conversation:
         exchange = Exchange(next(numbers), self.party)
         exchange.timing.sent = event.t if step.direction == "out" else None
         self.party.exchanges += 1
-        pending = _Pending(exchange)
+        pending = Pending(exchange)
         pending.start = {}
         self._pending.append(pending)
         return pending
 
-    def _head(self, pending: _Pending, direction: Direction, head: Head, event: Data) -> None:
+    def _head(self, pending: Pending, direction: Direction, head: Head, event: Data) -> None:
         pending.start.setdefault(direction, head.at)
         if direction == "out":
             pending.request = self._side(pending, direction, head)
@@ -263,14 +195,14 @@ class Conversation:
             pending.response = self._side(pending, direction, head)
             self._tell(pending, direction, None)
 
-    def _side(self, pending: _Pending, direction: Direction, head: Head) -> _Side:
-        return _Side(head, self._on_entry(pending, direction), self._keep_bodies, digest=self._digests)
+    def _side(self, pending: Pending, direction: Direction, head: Head) -> Side:
+        return Side(head, self._on_entry(pending, direction), self._keep_bodies, digest=self._digests)
 
-    def _on_entry(self, pending: _Pending, direction: Direction) -> OnEntry | None:
+    def _on_entry(self, pending: Pending, direction: Direction) -> OnEntry | None:
         """For a live view: what to tell about an exchange that grows."""
         return partial(self._tell, pending, direction) if self._live else None
 
-    def _tell(self, pending: _Pending, direction: Direction, entry: Any) -> None:
+    def _tell(self, pending: Pending, direction: Direction, entry: Any) -> None:
         """A live view hears of a new head, or of an entry of a body or stream."""
         if not self._live:
             return
@@ -286,7 +218,7 @@ class Conversation:
         waiting = self._waiting[direction]
         return waiting[0][0].t if waiting else event.t
 
-    def _complete(self, pending: _Pending, direction: Direction, complete: Complete, event: Data) -> None:
+    def _complete(self, pending: Pending, direction: Direction, complete: Complete, event: Data) -> None:
         side = pending.request if direction == "out" else pending.response
         if side is None:
             return  # the end of a 1xx response
@@ -295,13 +227,13 @@ class Conversation:
         if direction == "in":
             pending.exchange.timing.done = event.t
 
-    def _upgraded(self, pending: _Pending, upgraded: Upgraded) -> None:
+    def _upgraded(self, pending: Pending, upgraded: Upgraded) -> None:
         pending.exchange.upgrade = upgraded.protocol
         media_type = pending.response.head.value("content-type") if pending.response else None
         pending.stream = reader_for(upgraded.protocol, media_type or "", self._on_entry(pending, "in"), upgraded.first)
         pending.end.clear()
 
-    def _opaque(self, pending: _Pending, direction: Direction, opaque: Opaque, t: float) -> None:
+    def _opaque(self, pending: Pending, direction: Direction, opaque: Opaque, t: float) -> None:
         if pending.stream is None:
             return
         if direction == "out":
@@ -311,7 +243,7 @@ class Conversation:
         if isinstance(pending.stream, Http2):
             self._called += pending.stream.finished_calls()
 
-    def _carry(self, pending: _Pending, event: Data, start: int, shared: int, understood: int) -> None:
+    def _carry(self, pending: Pending, event: Data, start: int, shared: int, understood: int) -> None:
         """Note the syscall, with as many of its bytes between two offsets as belong to this exchange."""
         first = max(shared, pending.start.get(event.dir, start))
         last = min(start + event.size, understood, pending.end.get(event.dir, understood))
@@ -380,7 +312,7 @@ class Conversation:
             yield from self._growth()
             yield exchange
 
-    def _failure(self, pending: _Pending, why: str) -> str:
+    def _failure(self, pending: Pending, why: str) -> str:
         tls = self.party.tls
         if tls is not None and (tls.problem or tls.alerts):
             alert = f"the {'client' if tls.alerts[-1].dir == 'out' else 'daemon'} sent" if tls.alerts else ""
