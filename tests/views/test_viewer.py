@@ -106,8 +106,7 @@ def test_search() -> None:
 def test_every_size_shows_both_parts(size: tuple[int, int]) -> None:
     async def steps(seen: Driven) -> None:
         await seen.until(lambda: len(seen.app.shown) > 0 and bool(seen.details))
-        assert seen.app.query_one("#details").size.height > 2
-        assert seen.app.query_one("#list").size.height > 2
+        await seen.until(lambda: all(seen.app.query_one(part).size.height > 2 for part in ("#details", "#list")))
 
     drive(FIXTURES / "life.jsonl", steps, size)
 

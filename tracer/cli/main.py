@@ -6,13 +6,33 @@ import signal
 import sys
 from collections.abc import Sequence
 
+from tracer.cli.messages import complain, discard, write_wholly
+from tracer.pipeline.settings import FAILED
+
 VERBS = ("show", "replay", "diff", "export", "view", "demo", "doctor", "completion")
 """Each is a module of this package with a `main`."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a verb, or the command that is given instead of one; the exit status."""
-    words = list(sys.argv[1:] if argv is None else argv)
+    write_wholly()
+    try:
+        status = _run(list(sys.argv[1:] if argv is None else argv))
+        if status != FAILED:  # else why is said already
+            sys.stdout.flush()
+    except KeyboardInterrupt:
+        return _die(signal.SIGINT)
+    except BrokenPipeError:
+        return _die(signal.SIGPIPE)
+    except OSError as error:
+        complain(f"the output can't be written: {error.strerror or error}")
+        status = FAILED
+    if status == FAILED:
+        discard(sys.stdout)
+    return status
+
+
+def _run(words: list[str]) -> int:
     verb = words[0] if words else ""
     try:
         if verb in VERBS:
@@ -22,10 +42,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         from tracer.cli import run
 
         return run.main(words)
-    except KeyboardInterrupt:
-        return _die(signal.SIGINT)
-    except BrokenPipeError:
-        return _die(signal.SIGPIPE)
+    except SystemExit as end:  # argparse's, after a help text or a mistake
+        return int(end.code or 0)
 
 
 def _die(number: signal.Signals) -> int:
