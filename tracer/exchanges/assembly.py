@@ -55,12 +55,14 @@ def assemble(
     started = ""
     t = 0.0
     for event in opened(events):
-        t = getattr(event, "t", t)
-        conversation = conversations.get(getattr(event, "conn", 0))
         if isinstance(event, Data):
+            t = event.t
+            conversation = conversations.get(event.conn)
             if conversation is not None:
                 yield from conversation.data(event, numbers)
             continue
+        t = getattr(event, "t", t)
+        conversation = conversations.get(getattr(event, "conn", 0))
         if isinstance(event, Connect):
             party = _party(event, programs, started)
             yield event
@@ -94,7 +96,7 @@ def assemble(
             del conversations[event.conn]
         elif isinstance(event, End):
             yield from _cut_off(conversations, event.t, "the command ended first", numbers)
-        if not isinstance(event, Shutdown | Credentials):
+        if not isinstance(event, (Shutdown, Credentials)):
             yield event
     yield from _cut_off(conversations, t, "the recording ends here", numbers)
 

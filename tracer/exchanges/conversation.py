@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -71,12 +71,12 @@ class Conversation:
             failure = event.problem if event.alerts else f"TLS that can't be read: {event.problem}"
             self._sealed = Exchange(next(numbers), self.party, failure=failure)
 
-    def data(self, event: Data, numbers: Iterator[int]) -> Iterator[Exchange | Growth]:
-        """The bytes of one syscall."""
+    def data(self, event: Data, numbers: Iterator[int]) -> Sequence[Exchange | Growth]:
+        """The bytes of one syscall: what has grown or ended with them."""
         self._now = event.t
         if self._sealed is not None:
             self._count(self._sealed, event)
-            return
+            return ()
         start = self._offsets[event.dir]
         self._offsets[event.dir] = start + event.size
         steps = self._wire.take(event.dir, event.size, event.payload)
@@ -89,12 +89,9 @@ class Conversation:
         for direction, waiting in self._waiting.items():  # an answer may have been seen before its request
             if waiting:
                 self._share_out(direction, touched)
-        if self._grown:
-            yield from self._growth()
-        if self._called:
-            yield from self._http2_exchanges(numbers)
-        if self._pending and self._pending[0].is_over:
-            yield from self._finished(event.t)
+        if self._grown or self._called or (self._pending and self._pending[0].is_over):
+            return [*self._growth(), *self._http2_exchanges(numbers), *self._finished(event.t)]
+        return ()
 
     def _http2_exchanges(self, numbers: Iterator[int]) -> Iterator[Exchange]:
         """Calls over HTTP/2 that are not gRPC's are exchanges of their own, within that of the connection."""
@@ -138,38 +135,19 @@ class Conversation:
 
     def _step(self, step: Step, event: Data, numbers: Iterator[int]) -> Pending | None:
         pending = self._of(step, numbers, event)
-        if pending is None:
-            return None
-        happened = step.event
-        if isinstance(happened, Head):
-            self._head(pending, step.direction, happened, event)
-        elif isinstance(happened, BodyPiece):
-            side = pending.request if step.direction == "out" else pending.response
-            if side is not None:
-                side.feed(happened.data, event.t)
-        elif isinstance(happened, Trailers):
-            side = pending.request if step.direction == "out" else pending.response
-            if side is not None:
-                side.trailers = happened.headers
-        elif isinstance(happened, Complete):
-            self._complete(pending, step.direction, happened, event)
-        elif isinstance(happened, Broken):
-            pending.broken = pending.broken or happened.reason
-            pending.start.setdefault(step.direction, happened.at)
-        elif isinstance(happened, Opaque):
-            self._opaque(pending, step.direction, happened, event.t)
-        else:
-            self._upgraded(pending, happened)
+        if pending is not None:
+            _BY_KIND[type(step.event)](self, pending, step.direction, step.event, event)
         return pending
 
     def _of(self, step: Step, numbers: Iterator[int], event: Data) -> Pending | None:
         """The exchange that a step belongs to; made when its first request byte is seen."""
-        if isinstance(step.event, Opaque | Upgraded) and self._pending:
-            return self._pending[-1] if isinstance(step.event, Opaque) else self._pending[0]
+        kind = type(step.event)
+        if kind in _OF_STREAMS and self._pending:
+            return self._pending[-1] if kind is Opaque else self._pending[0]
         index = step.number - self._first_number
         if 0 <= index < len(self._pending):
             return self._pending[index]
-        if step.direction == "in" and not isinstance(step.event, Broken | Opaque | Head):
+        if step.direction == "in" and kind not in _BEGINNINGS:
             return None
         exchange = Exchange(next(numbers), self.party)
         exchange.timing.sent = event.t if step.direction == "out" else None
@@ -218,6 +196,16 @@ class Conversation:
         waiting = self._waiting[direction]
         return waiting[0][0].t if waiting else event.t
 
+    def _body(self, pending: Pending, direction: Direction, body: BodyPiece, event: Data) -> None:
+        side = pending.request if direction == "out" else pending.response
+        if side is not None:
+            side.feed(body.data, event.t)
+
+    def _trailers(self, pending: Pending, direction: Direction, trailers: Trailers, event: Data) -> None:
+        side = pending.request if direction == "out" else pending.response
+        if side is not None:
+            side.trailers = trailers.headers
+
     def _complete(self, pending: Pending, direction: Direction, complete: Complete, event: Data) -> None:
         side = pending.request if direction == "out" else pending.response
         if side is None:
@@ -227,19 +215,23 @@ class Conversation:
         if direction == "in":
             pending.exchange.timing.done = event.t
 
-    def _upgraded(self, pending: Pending, upgraded: Upgraded) -> None:
+    def _broken(self, pending: Pending, direction: Direction, broken: Broken, event: Data) -> None:
+        pending.broken = pending.broken or broken.reason
+        pending.start.setdefault(direction, broken.at)
+
+    def _upgraded(self, pending: Pending, direction: Direction, upgraded: Upgraded, event: Data) -> None:
         pending.exchange.upgrade = upgraded.protocol
         media_type = pending.response.head.value("content-type") if pending.response else None
         pending.stream = reader_for(upgraded.protocol, media_type or "", self._on_entry(pending, "in"), upgraded.first)
         pending.end.clear()
 
-    def _opaque(self, pending: Pending, direction: Direction, opaque: Opaque, t: float) -> None:
+    def _opaque(self, pending: Pending, direction: Direction, opaque: Opaque, event: Data) -> None:
         if pending.stream is None:
             return
         if direction == "out":
-            pending.stream.sent(opaque.data, t)
+            pending.stream.sent(opaque.data, event.t)
         else:
-            pending.stream.received(opaque.data, t)
+            pending.stream.received(opaque.data, event.t)
         if isinstance(pending.stream, Http2):
             self._called += pending.stream.finished_calls()
 
@@ -327,6 +319,20 @@ class Conversation:
         if self._waiting["in"]:
             return f"the response was cut off in its head: {why}"
         return f"there was no response: {why}"
+
+
+_BY_KIND: dict[type, Callable[[Conversation, Pending, Direction, Any, Data], None]] = {
+    Head: Conversation._head,
+    BodyPiece: Conversation._body,
+    Trailers: Conversation._trailers,
+    Complete: Conversation._complete,
+    Broken: Conversation._broken,
+    Opaque: Conversation._opaque,
+    Upgraded: Conversation._upgraded,
+}
+_OF_STREAMS = frozenset((Opaque, Upgraded))
+_BEGINNINGS = frozenset((Head, Broken, Opaque))
+"""With which an exchange may begin that no request is known of."""
 
 
 def _joined(calls: list[Call], call: Call) -> bool:

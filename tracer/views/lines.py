@@ -107,13 +107,21 @@ class Spread:
         taken = cells(plain(self._right))
         beside = width - taken - 2 >= NARROW
         room = width - taken - 2 if beside else width
-        left = next((form for form in self._lefts if cells(plain(form)) <= room), self._lefts[-1])
-        left = shortened(left, room, self._ellipsis)
+        left, used = self._left(room)
         if not taken:
             return (left,)
         if not beside:
             return left, (("     ", ""), *self._right)
-        return ((*left, (" " * (width - cells(plain(left)) - taken), ""), *self._right),)
+        return ((*left, (" " * (width - used - taken), ""), *self._right),)
+
+    def _left(self, room: int) -> tuple[Line, int]:
+        """The left part that is taken, and its cells."""
+        for form in self._lefts:
+            used = cells(plain(form))
+            if used <= room:
+                return form, used
+        form = shortened(self._lefts[-1], room, self._ellipsis)
+        return form, cells(plain(form))
 
 
 class Group:

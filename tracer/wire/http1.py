@@ -100,14 +100,8 @@ class Reader:
 
     def expect(self, framing: Framing) -> None:
         """Say how the body of the head just returned is delimited."""
-        steps: dict[BodyKind, Callable[[Reader], WireEvent | None]] = {
-            "none": _read_end,
-            "length": _read_length,
-            "chunked": _read_chunk_line,
-            "close": _read_all,
-        }
         self._left = framing.length
-        self._step = steps[framing.kind]
+        self._step = _STEPS[framing.kind]
 
     def end_of_stream(self) -> WireEvent | None:
         """The sender closed: Complete for a body that lasts until the close, Broken in mid-message, else None."""
@@ -304,3 +298,11 @@ def _read_opaque(reader: Reader) -> WireEvent | None:
 
 def _read_nothing(reader: Reader) -> WireEvent | None:
     return None
+
+
+_STEPS: dict[BodyKind, Callable[[Reader], WireEvent | None]] = {
+    "none": _read_end,
+    "length": _read_length,
+    "chunked": _read_chunk_line,
+    "close": _read_all,
+}
