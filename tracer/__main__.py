@@ -1,6 +1,6 @@
 """`python -m tracer` is the same as `socktrace`."""
 
-from tracer.cli import main
+from tracer.cli import command
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    command()

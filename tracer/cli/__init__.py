@@ -1,5 +1,5 @@
 """The command line: one module per verb, parsing and exit codes, no logic."""
 
-from tracer.cli.main import main
+from tracer.cli.main import command
 
-__all__ = ["main"]
+__all__ = ["command"]
