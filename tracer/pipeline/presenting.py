@@ -37,9 +37,13 @@ def present(
 
     Whether every claim holds, where a proof is asked for. Raises OSError if it can't be written.
     """
+    proof, teacher = _proof(show), _teacher(show)
+    if show.quiet and proof is None and teacher is None:
+        for _ in events:
+            continue
+        return True
     from tracer.wire.tls import opened
 
-    proof, teacher = _proof(show), _teacher(show)
     if proof is not None or teacher is not None:
         events = opened(events)
     for watcher in (proof, teacher):
@@ -54,8 +58,6 @@ def present(
     if show.quiet or teacher is not None:
         for _ in items:
             continue
-        if proof is None and teacher is None:
-            return True
         items = ()
     from tracer.views.screen import Screen
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 
 import msgspec.structs
 
@@ -45,6 +46,8 @@ _BUILD_ARGUMENT = re.compile(
 """In the query of POST /build: `buildargs={"NPM_TOKEN":"..."}`, percent-encoded."""
 _SECRETS_PATH = re.compile(r"/secrets(/|$|\?)")
 _HELD_EVENTS = 1000
+_REMEMBERED = 4096
+"""Bytes: longer heads are not kept in memory for another time."""
 
 
 class _Lane:
@@ -86,20 +89,23 @@ class _Watched:
         lane = self._lanes[step.direction]
         happened = step.event
         if isinstance(happened, Head):
-            lane.spans.extend((first, last, b"*") for first, last in head_spans(happened.raw, happened.at))
+            at = happened.at
+            lane.spans.extend([(at + first, at + last, b"*") for first, last in head_spans(happened.raw)])
             lane.mask = self._body_mask(step, happened)
             if step.direction == "out":
                 self.logins += [(happened.at, login) for login in registry_auth.of_head(happened)]
+        elif isinstance(happened, Body):
+            if lane.mask is not None:
+                spans = lane.mask.feed(happened.data)
+                lane.spans.extend((happened.at + a, happened.at + b, b"*") for a, b in spans)
+        elif isinstance(happened, Opaque):
+            if self._http2 is not None:
+                for direction, span in self._http2.feed(step.direction, happened):
+                    self._lanes[direction].spans.append(span)
         elif isinstance(happened, Upgraded) and happened.protocol in ("h2", "h2c"):
             from tracer.recording.http2_mask import Http2Mask  # HTTP/2 is rare, and costs milliseconds
 
             self._http2 = Http2Mask(self._wire.understood, happened.first)
-        elif isinstance(happened, Opaque) and self._http2 is not None:
-            for direction, span in self._http2.feed(step.direction, happened):
-                self._lanes[direction].spans.append(span)
-        elif isinstance(happened, Body) and lane.mask is not None:
-            spans = lane.mask.feed(happened.data)
-            lane.spans.extend((happened.at + a, happened.at + b, b"*") for a, b in spans)
 
     def _body_mask(self, step: Step, head: Head) -> JsonMask | None:
         if step.direction == "out":
@@ -120,7 +126,7 @@ class _Watched:
         end = start + event.size
         payload = event.payload
         if start >= self.understood(event.dir):
-            payload = _mask_all(payload, head_spans(payload, 0))
+            payload = _mask_all(payload, head_spans(payload))
         while spans and spans[0][0] < end:
             first, last, fill = spans[0]
             payload = _mask_all(payload, [(max(0, first - start), min(last, end) - start)], fill)
@@ -130,19 +136,29 @@ class _Watched:
         return event if payload is event.payload else msgspec.structs.replace(event, payload=payload)
 
 
-def head_spans(raw: bytes, at: int) -> Iterator[tuple[int, int]]:
-    """Where the secret values are in the bytes of a head that begins at offset `at`, in order."""
-    for found in _BUILD_ARGUMENT.finditer(raw, 0, raw.find(b"\n") + 1 or len(raw)):
-        yield at + found.start(1), at + found.end(1)
+def head_spans(raw: bytes) -> list[tuple[int, int]]:
+    """Where the secret values are in the bytes of a head, in order."""
+    return _spans_before(raw) if len(raw) <= _REMEMBERED else _spans(raw)
+
+
+def _spans(raw: bytes) -> list[tuple[int, int]]:
+    spans = [found.span(1) for found in _BUILD_ARGUMENT.finditer(raw, 0, raw.find(b"\n") + 1 or len(raw))]
     for found in _HEADER_VALUE.finditer(raw):
-        for line in _LINE.finditer(raw, found.start(1), found.end(1)):  # a folded value keeps its lines
-            yield at + line.start(), at + line.end()
+        spans += [line.span() for line in _LINE.finditer(raw, *found.span(1))]  # a folded value keeps its lines
+    return spans
+
+
+_spans_before = lru_cache(256)(_spans)
+"""A client that polls says the same again and again."""
 
 
 def _mask_all(payload: bytes, spans: Iterable[tuple[int, int]], fill: bytes = b"*") -> bytes:
     for first, last in spans:
         payload = payload[:first] + fill * (last - first) + payload[last:]
     return payload
+
+
+_FINAL = frozenset((End, Close))
 
 
 def redact(events: Iterable[Event]) -> Iterator[Event]:
@@ -172,7 +188,7 @@ def redact(events: Iterable[Event]) -> Iterator[Event]:
         elif isinstance(event, TlsSecret):
             continue  # it would open what was masked here, in any other capture of the same bytes
         held.append((event, start))
-        final = isinstance(event, End | Close) or len(held) > _HELD_EVENTS
+        final = type(event) in _FINAL or len(held) > _HELD_EVENTS
         yield from _release(held, watched, everything=final)
         if isinstance(event, Close):
             watched.pop(event.conn, None)

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator
 from msgspec import Struct
 
 from tracer.events import Direction
-from tracer.wire.heads import Framing, Head, request_framing, response_framing
+from tracer.wire.heads import NO_BODY, Head, request_framing, response_framing
 from tracer.wire.http1 import MAX_HEAD, PREFACE, Broken, Complete, Reader, WireEvent
 
 SKIP_STEP = 1 << 16
@@ -197,7 +197,7 @@ class HttpConnection:
             ended = Complete(head.at + len(head.raw))
             return [Step("in", number, ended), Step("in", number, Upgraded(protocol, asked.first))]
         if 100 <= head.status < 200:
-            self._responses.expect(Framing("none"))
+            self._responses.expect(NO_BODY)
             return []
         framing = response_framing(head, asked.method)
         self._responses.expect(framing)
@@ -229,8 +229,9 @@ def _new_protocol(asked: _Asked, head: Head) -> str | None:
         return ", ".join(head.tokens("upgrade")) or asked.upgrade or "unknown"
     if 200 <= head.status < 300 and asked.method == "CONNECT":
         return "connect"
+    if head.status != 200 or asked.method != "POST":
+        return None
+    if head.values("content-length") or head.values("transfer-encoding"):
+        return None
     media_type = (head.value("content-type") or "").split(";")[0].strip().lower()
-    unframed = not head.values("content-length") and not head.values("transfer-encoding")
-    if head.status == 200 and asked.method == "POST" and unframed and media_type in RAW_STREAMS:
-        return asked.upgrade or "tcp"
-    return None
+    return asked.upgrade or "tcp" if media_type in RAW_STREAMS else None

@@ -58,13 +58,15 @@ class Head(Struct, frozen=True):
 BodyKind: TypeAlias = Literal["none", "length", "chunked", "close"]
 
 
-class Framing(Struct):
+class Framing(Struct, frozen=True):
     """How the body of a message is delimited; `length` for kind `length`, `problem` if the headers contradict."""
 
     kind: BodyKind
     length: int = 0
     problem: str | None = None
 
+
+NO_BODY, UNTIL_CLOSE = Framing("none"), Framing("close")
 
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _VERSION = re.compile(r"HTTP/(\d\.\d)")
@@ -73,14 +75,14 @@ _DECIMAL = re.compile(r"\d{1,18}")
 
 def request_framing(head: Head) -> Framing:
     """RFC 9112 section 6.3 for requests: without a length there is no body."""
-    return _framing(head, Framing("none"))
+    return _framing(head, NO_BODY)
 
 
 def response_framing(head: Head, method: str) -> Framing:
     """RFC 9112 section 6.3 for the response to `method`: without a length the body lasts until the close."""
     if method == "HEAD" or head.status in (204, 304) or 100 <= head.status < 200:
-        return Framing("none")
-    return _framing(head, Framing("close"))
+        return NO_BODY
+    return _framing(head, UNTIL_CLOSE)
 
 
 def _framing(head: Head, otherwise: Framing) -> Framing:
@@ -90,10 +92,10 @@ def _framing(head: Head, otherwise: Framing) -> Framing:
             return Framing("chunked")
         if head.method:
             return Framing("none", problem=f"the request's transfer coding {codings[-1]!r} gives its body no end")
-        return Framing("close")
-    lengths = {value.strip() for line in head.values("content-length") for value in line.split(",")}
-    if not lengths:
+        return UNTIL_CLOSE
+    if "content-length" not in head.names:
         return otherwise
+    lengths = {value.strip() for line in head.values("content-length") for value in line.split(",")}
     if len(lengths) > 1:
         both = ", ".join(sorted(lengths))
         return Framing("none", problem=f"the Content-Length headers contradict each other: {both}")
@@ -113,7 +115,7 @@ def parse_head(role: str, raw: bytes, at: int = 0) -> Head | str:
     if not at or isinstance(head, str):
         return head
     return Head(
-        at, raw, head.version, head.headers, head.method, head.target, head.status, head.reason, head.oddities,
+        at, head.raw, head.version, head.headers, head.method, head.target, head.status, head.reason, head.oddities,
         head.names,
     )  # fmt: skip
 

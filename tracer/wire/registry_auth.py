@@ -51,8 +51,8 @@ def logins(name: str, value: str) -> list[Login] | None:
 def of_head(head: Head) -> list[Login]:
     """What all headers of a request head say that can be read."""
     found: list[Login] = []
-    for name, value in head.headers:
-        if name.lower() in HEADERS:
+    for name in HEADERS:
+        for value in head.values(name):
             found += logins(name, value) or []
     return found
 
