@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from importlib import metadata
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 
 from fixtures.private_daemon import Daemon
 from tests.needs import program
-from tests.runs import Socktrace
+from tests.runs import ROOT, Socktrace
 from tracer import __version__
 from tracer.cli.completion import script
 from tracer.cli.main import VERBS
@@ -37,7 +38,20 @@ def test_the_versions_are_those_of_the_installer() -> None:
         assert found[name] == metadata.version(name)
 
 
-HEAVY = {"cryptography", "docker", "email", "hashlib", "http", "importlib.metadata", "rich", "shutil", "tempfile"}
+HEAVY = {
+    "cryptography",
+    "docker",
+    "email",
+    "hashlib",
+    "http",
+    "importlib.metadata",
+    "logging",
+    "rich",
+    "shutil",
+    "subprocess",
+    "tempfile",
+    "traceback",
+}
 """Each costs milliseconds; none is needed to begin with, or to show what `docker ps` says."""
 
 
@@ -49,6 +63,14 @@ def test_nothing_heavy_is_imported(daemon: Daemon, socktrace: Socktrace, argv: l
     imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines() if line.startswith("import time:")}
     assert "tracer.cli.run" in imported
     assert not imported & HEAVY
+
+
+def test_what_stood_in_for_a_module_is_gone() -> None:
+    look = "import tracer.capture.kernel as _, ctypes.util, logging, traceback; import ptrace.logging_tools as tools; "
+    look += "print(logging.ERROR, traceback.format_exc, ctypes.util.find_library, tools.getLogFunc)"
+    done = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert done.stdout.startswith("40 <function")
+    assert "lambda" not in done.stdout
 
 
 def test_options_from_the_environment(socktrace: Socktrace, tmp_path: Path) -> None:

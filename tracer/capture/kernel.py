@@ -39,7 +39,7 @@ def _stand_ins(*names: str) -> Iterator[None]:
 
 
 # python-ptrace asks ctypes.util for the name of libc, which runs ldconfig (25 ms; for None ctypes gives the libc that
-# is loaded already), and has functions, which we don't use, that log: 6 ms more before every command's start.
+# is loaded already), and has functions that log, which we don't use: 6 ms more before a command starts.
 with _stand_ins("ctypes.util", "logging", "traceback", "ptrace.logging_tools"):
     from ptrace.binding.func import (
         PTRACE_CONT,
