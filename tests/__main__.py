@@ -7,11 +7,15 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
+PURE = ("tests/wire", "tests/test_fuzz.py")
+"""These only compute, a third of all the time: on every CPU at once. Where processes are traced, one test at a time."""
+
 STEPS = (
     ["ruff", "format", "--check", "--quiet", "."],
     ["ruff", "check", "--quiet", "."],
     ["mypy"],
-    ["pytest"],
+    ["pytest", "-n", "auto", *PURE],
+    ["pytest", *(f"--ignore={path}" for path in PURE)],
 )
 
 
