@@ -197,17 +197,17 @@ class Conversation:
         return waiting[0][0].t if waiting else event.t
 
     def _body(self, pending: Pending, direction: Direction, body: BodyPiece, event: Data) -> None:
-        side = pending.request if direction == "out" else pending.response
+        side = pending.side(direction)
         if side is not None:
             side.feed(body.data, event.t)
 
     def _trailers(self, pending: Pending, direction: Direction, trailers: Trailers, event: Data) -> None:
-        side = pending.request if direction == "out" else pending.response
+        side = pending.side(direction)
         if side is not None:
             side.trailers = trailers.headers
 
     def _complete(self, pending: Pending, direction: Direction, complete: Complete, event: Data) -> None:
-        side = pending.request if direction == "out" else pending.response
+        side = pending.side(direction)
         if side is None:
             return  # the end of a 1xx response
         side.complete = True

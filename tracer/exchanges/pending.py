@@ -57,6 +57,10 @@ class Pending:
         """Where its bytes begin in each direction's stream."""
         self.end: dict[Direction, int] = {}
 
+    def side(self, direction: Direction) -> Side | None:
+        """The message that goes this way, once its head is known."""
+        return self.request if direction == "out" else self.response
+
     @property
     def is_over(self) -> bool:
         """Both messages are complete. A stream, and what can't be read, end with their connection."""
