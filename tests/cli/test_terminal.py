@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import pty
+import re
 import select
 import struct
 import termios
@@ -75,6 +76,8 @@ def test_run_it(traced: bool, daemon: Daemon) -> None:
     terminal.type("exit 9\n")
     assert terminal.end() == 9
     assert (b"/resize" in terminal.screen) == traced
+    rows = re.sub(rb"\x1b\[[0-9;]*m", b"", terminal.screen).decode().splitlines()
+    assert (max(map(len, rows)) == 99) == traced
 
 
 def test_exec_it(daemon: Daemon) -> None:

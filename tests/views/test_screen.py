@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import io
 import os
+import pty
+import struct
 import tempfile
+import termios
 from typing import IO
 
 import pytest
@@ -73,3 +77,26 @@ def test_each_piece_comes_out_where_somebody_may_wait(prompt: bool, flushes: int
     assert target.flushed == flushes
     screen.close()
     assert target.flushed == flushes + 1
+
+
+@pytest.mark.parametrize(("small", "width"), [(screens.SMALL, 40), (100, 80)])
+def test_what_is_small_is_laid_out_for_the_window_as_it_is_in_the_end(
+    monkeypatch: pytest.MonkeyPatch, small: int, width: int
+) -> None:
+    def resize(columns: int) -> None:
+        fcntl.ioctl(ours, termios.TIOCSWINSZ, struct.pack("HHHH", 25, columns, 0, 0))
+
+    monkeypatch.setattr(screens, "SMALL", small)
+    monkeypatch.delenv("COLUMNS", raising=False)
+    ours, theirs = pty.openpty()
+    resize(80)
+    with open(theirs, "w", encoding="utf-8") as terminal:
+        screen = Screen(terminal, "never", at_once=False)
+        for _ in range(3):
+            screen.show(Indented(styled("one word after the other " * 10), 1))
+        resize(40)
+        screen.close()
+        shown = os.read(ours, 10_000).decode().splitlines()
+    os.close(ours)
+    assert sum(row.count("other") for row in shown) == 30
+    assert width - 10 < max(map(len, shown)) <= width

@@ -1,7 +1,8 @@
 """The output of the terminal views: blocks as rows of the right width and colour, at once or held until the end.
 
 Unless `at_once`, everything is rendered into a spool, which moves to disk when it grows, and comes out in one piece
-when the command has ended: the timeline must never get into the middle of the command's own output.
+when the command has ended: the timeline must never get into the middle of the command's own output. While it is small
+its blocks are kept too: the user may have made the window larger or smaller meanwhile.
 """
 
 from __future__ import annotations
@@ -23,6 +24,9 @@ SPOOL_IN_MEMORY = 2 << 20
 
 
 COPIED = 1 << 16
+
+SMALL = 1 << 18
+"""Characters: so much is laid out again if the terminal has another width in the end."""
 
 
 class _Spool:
@@ -64,18 +68,32 @@ class Screen:
     def __init__(self, target: TextIO, color: Color, *, at_once: bool, prompt: bool = True) -> None:
         self._target = target
         self._spool = None if at_once else _Spool()
-        terminal = target.isatty()
-        self._flushes = at_once and (prompt or terminal)
-        self._color = color == "always" or (color == "auto" and _wants_color(terminal))
-        self._width = _width(target if terminal else None)
+        self._blocks: list[Block] = []
+        """All that is in the spool, as long as it is small."""
+        self._room = SMALL
+        self._terminal = target if target.isatty() else None
+        self._flushes = at_once and (prompt or self._terminal is not None)
+        self._color = color == "always" or (color == "auto" and _wants_color(self._terminal is not None))
+        self._width = _width(self._terminal)
         self.symbols: Symbols = symbols_for(self._target.encoding or "utf-8")
 
     def show(self, piece: Block) -> None:
         """Print the rows of a block."""
-        self._write(painted(piece, self._width, color=self._color))
+        text = painted(piece, self._width, color=self._color)
+        if self._spool is not None:
+            self._keep(piece, len(text))
+        self._write(text)
+
+    def _keep(self, piece: Block, size: int) -> None:
+        self._room -= size
+        if self._room > 0:
+            self._blocks.append(piece)
+        else:
+            self._blocks.clear()
 
     def write_line(self, line: str) -> None:
         """Print a line as it is, however long."""
+        self._room = 0  # it has no block
         self._write(line + "\n")
 
     def _write(self, text: str) -> None:
@@ -89,7 +107,11 @@ class Screen:
     def close(self) -> None:
         """Bring out what was held back. Raises OSError if it can't be written."""
         if self._spool is not None:
-            self._spool.pour(self._target)
+            width = _width(self._terminal)
+            if self._room > 0 and width != self._width:
+                self._target.writelines(painted(piece, width, color=self._color) for piece in self._blocks)
+            else:
+                self._spool.pour(self._target)
         self._target.flush()
 
 
