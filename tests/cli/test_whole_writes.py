@@ -115,3 +115,42 @@ def test_output_that_nobody_reads_ends_us_as_it_ends_others() -> None:
     done = subprocess.run([*COMMAND, "--help"], env=environment, stdout=write_end, stderr=subprocess.PIPE, check=False)
     os.close(write_end)
     assert (done.returncode, done.stderr) == (-signal.SIGPIPE, b"")
+
+
+@pytest.mark.parametrize("closed", ["", "<&-", ">&-", "2>&-", "<&- >&-", "<&- >&- 2>&-"])
+def test_the_command_finds_closed_what_was_closed(closed: str, tmp_path: Path) -> None:
+    look = f"for fd in 0 1 2; do test -e /proc/$$/fd/$fd && echo $fd; done >{tmp_path}/open; exit 7"
+    found = []
+    for before in ([], [*COMMAND, "-q"], [*COMMAND]):
+        done = subprocess.run(
+            ["sh", "-c", f'exec "$@" {closed}', "sh", *before, "sh", "-c", look],
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            check=False,
+        )
+        assert done.returncode == 7
+        assert b"Traceback" not in done.stderr
+        found.append((tmp_path / "open").read_text())
+    assert found[0] == found[1] == found[2]
+
+
+@pytest.mark.parametrize(
+    ("words", "closed", "status", "said"),
+    [
+        ("show ps.jsonl", ">&-", 120, "socktrace: the timeline can't be written: Bad file descriptor\n"),
+        ("--help", ">&-", 120, "socktrace: the output can't be written: Bad file descriptor\n"),
+        ("show ps.jsonl -o /dev/null", "<&- >&- 2>&-", 0, ""),
+        ("show missing.jsonl", "2>&-", 1, ""),
+    ],
+)
+def test_our_own_output_where_it_was_closed(words: str, closed: str, status: int, said: str) -> None:
+    done = subprocess.run(
+        ["sh", "-c", f'exec "$@" {closed}', "sh", *COMMAND, *words.split()],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        cwd=FIXTURES,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (status, said)

@@ -7,7 +7,7 @@ import signal
 import sys
 from collections.abc import Sequence
 
-from tracer.cli.messages import complain, discard, write_wholly
+from tracer.cli.messages import complain, discard, ready_streams
 from tracer.pipeline.settings import FAILED
 
 TYPE_CHECKING = False
@@ -30,7 +30,7 @@ def command() -> NoReturn:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a verb, or the command that is given instead of one; the exit status."""
-    write_wholly()
+    ready_streams()
     try:
         status = _run(list(sys.argv[1:] if argv is None else argv))
         if status != FAILED:  # else why is said already

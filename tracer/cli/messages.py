@@ -20,13 +20,26 @@ def complain(message: str) -> None:
         discard(sys.stderr)  # nobody reads it any more
 
 
-def write_wholly() -> None:
-    """Put a buffer before the standard streams where PYTHONUNBUFFERED has taken it away, as images of Python do.
+def ready_streams() -> None:
+    """Make the standard streams what all else relies on: there, and with a buffer.
 
-    Without one a text stream forgets what a write(2) that a signal interrupts, or a full disk cuts short, leaves over.
+    One that was closed is /dev/null for us, lest a pipe of ours gets its number; the command finds it closed (the
+    descriptor is close-on-exec). What we print to a closed stdout fails, as it does in other programs.
+
+    PYTHONUNBUFFERED, which images of Python set, takes the buffer away. Without one a text stream forgets what a
+    write(2) that a signal interrupts, or a full disk cuts short, leaves over.
     """
-    sys.stdout = _buffered(sys.stdout)
-    sys.stderr = _buffered(sys.stderr)
+    sys.stdin = sys.stdin or open(_reopened(0, os.O_RDONLY), encoding="utf-8", closefd=False)
+    sys.stdout = _buffered(sys.stdout or open(_reopened(1, os.O_RDONLY), "w", encoding="utf-8", closefd=False))
+    sys.stderr = _buffered(sys.stderr or open(_reopened(2, os.O_WRONLY), "w", encoding="utf-8", closefd=False))
+
+
+def _reopened(fd: int, access: int) -> int:
+    found = os.open(os.devnull, access)
+    if found != fd:
+        os.dup2(found, fd, inheritable=False)
+        os.close(found)
+    return fd
 
 
 def _buffered(stream: TextIO) -> TextIO:
