@@ -175,7 +175,8 @@ def test_beside_a_process_that_runs(daemon: Daemon, tmp_path: Path) -> None:
     """-p draws on a terminal of its own, not on that of the process."""
     talker = shlex.join([sys.executable, "-c", TALKER, str(daemon.socket)])
     trace = f"{shlex.join(COMMAND)} -o {tmp_path}/timeline -p $!"
-    said, _ = in_terminal(f"{talker} <{os.devnull} >{tmp_path}/out 2>&1 & {trace}", environment())
+    apart = f"{talker} <{os.devnull} >{tmp_path}/out 2>&1"
+    said, _ = in_terminal(f"{apart} & sleep 0.5; {trace}", environment())  # it has left the terminal by then
     assert rows(said)
     said, _ = in_terminal(f"{talker} & {trace}", environment())
     assert rows(said) == []

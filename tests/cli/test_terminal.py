@@ -22,6 +22,7 @@ class Terminal:
 
     def __init__(self, argv: list[str], environment: dict[str, str], rows: int = 33, columns: int = 77) -> None:
         self.screen = b""
+        environment = {name: value for name, value in environment.items() if name != "COLUMNS"}
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
             os.execvpe(argv[0], argv, environment)
