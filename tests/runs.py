@@ -17,6 +17,21 @@ COMMAND = [sys.executable, "-m", "tracer"]
 ROOT = Path(__file__).parent.parent
 
 
+def rest_of(terminal: int) -> bytes:
+    """All that is still to come from a pseudo terminal, which is closed then: read(2) gives it in pieces, and EIO when
+    nobody holds the other side any more."""
+    pieces: list[bytes] = []
+    while True:
+        try:
+            piece = os.read(terminal, 1 << 16)
+        except OSError:
+            piece = b""
+        if not piece:
+            os.close(terminal)
+            return b"".join(pieces)
+        pieces.append(piece)
+
+
 class Run:
     """A finished run: what the command printed, what the timeline said, and the recorded events."""
 

@@ -15,7 +15,7 @@ import pytest
 
 from benchmarks.recordings import many
 from fixtures.private_daemon import Daemon
-from tests.runs import COMMAND, ROOT
+from tests.runs import COMMAND, ROOT, rest_of
 from tracer.capture.status_line import ERASE, StatusLine
 
 ROW = re.compile(re.escape(ERASE.decode()) + r"(socktrace: [^\r\n\x1b]*)")
@@ -41,15 +41,8 @@ def in_terminal(script: str, environment: dict[str, str]) -> tuple[str, int]:
     pid, terminal = pty.fork()
     if pid == 0:
         os.execvpe("sh", ["sh", "-c", f"stty cols 100 rows 30 -onlcr; {script}"], environment)
-    said = b""
-    while True:
-        try:
-            piece = os.read(terminal, 1 << 16)
-        except OSError:
-            break
-        said += piece
-    os.close(terminal)
-    return said.decode(), os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    said = rest_of(terminal).decode()
+    return said, os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
 def rows(said: str) -> list[str]:

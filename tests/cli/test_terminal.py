@@ -14,7 +14,7 @@ import time
 import pytest
 
 from fixtures.private_daemon import IMAGE, Daemon
-from tests.runs import COMMAND, ROOT
+from tests.runs import COMMAND, ROOT, rest_of
 
 
 class Terminal:
@@ -44,15 +44,7 @@ class Terminal:
 
     def end(self) -> int:
         """Read what is left; the exit status."""
-        while True:
-            try:
-                piece = os.read(self.fd, 4096)
-            except OSError:
-                break
-            if not piece:
-                break
-            self.screen += piece
-        os.close(self.fd)
+        self.screen += rest_of(self.fd)
         return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
 
 

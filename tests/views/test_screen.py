@@ -13,6 +13,7 @@ from typing import IO
 
 import pytest
 
+from tests.runs import rest_of
 from tracer.views import screen as screens
 from tracer.views.lines import Indented, styled
 from tracer.views.screen import Screen
@@ -79,17 +80,6 @@ def test_each_piece_comes_out_where_somebody_may_wait(prompt: bool, flushes: int
     assert target.flushed == flushes + 1
 
 
-def _all_of(terminal: int) -> bytes:
-    """What was written to a pseudo terminal that nobody holds any more: read(2) gives it in pieces, then EIO."""
-    pieces = []
-    while True:
-        try:
-            pieces.append(os.read(terminal, 1 << 16))
-        except OSError:
-            os.close(terminal)
-            return b"".join(pieces)
-
-
 @pytest.mark.parametrize(("small", "width"), [(screens.SMALL, 40), (100, 80)])
 def test_what_is_small_is_laid_out_for_the_window_as_it_is_in_the_end(
     monkeypatch: pytest.MonkeyPatch, small: int, width: int
@@ -107,6 +97,6 @@ def test_what_is_small_is_laid_out_for_the_window_as_it_is_in_the_end(
             screen.show(Indented(styled("one word after the other " * 10), 1))
         resize(40)
         screen.close()
-    shown = _all_of(ours).decode().splitlines()
+    shown = rest_of(ours).decode().splitlines()
     assert sum(row.count("other") for row in shown) == 30
     assert width - 10 < max(map(len, shown)) <= width

@@ -19,7 +19,7 @@ from tracer.events import Close, Connect, Credentials, Data, Direction, End, Eve
 from tracer.recording.json_mask import JsonMask
 from tracer.wire import registry_auth
 from tracer.wire.connection import HttpConnection, Step, Upgraded
-from tracer.wire.heads import Head
+from tracer.wire.heads import REMEMBERED, Head
 from tracer.wire.http1 import Body, Opaque
 
 TYPE_CHECKING = False
@@ -46,8 +46,6 @@ _BUILD_ARGUMENT = re.compile(
 """In the query of POST /build: `buildargs={"NPM_TOKEN":"..."}`, percent-encoded."""
 _SECRETS_PATH = re.compile(r"/secrets(/|$|\?)")
 _HELD_EVENTS = 1000
-_REMEMBERED = 4096
-"""Bytes: longer heads are not kept in memory for another time."""
 
 
 class _Lane:
@@ -138,7 +136,7 @@ class _Watched:
 
 def head_spans(raw: bytes) -> list[tuple[int, int]]:
     """Where the secret values are in the bytes of a head, in order."""
-    return _spans_before(raw) if len(raw) <= _REMEMBERED else _spans(raw)
+    return _spans_before(raw) if len(raw) <= REMEMBERED else _spans(raw)
 
 
 def _spans(raw: bytes) -> list[tuple[int, int]]:

@@ -105,13 +105,13 @@ def _framing(head: Head, otherwise: Framing) -> Framing:
     return Framing("length", int(text))
 
 
-_REMEMBERED = 4096
+REMEMBERED = 4096
 """Bytes: longer heads are not kept in memory for another time."""
 
 
 def parse_head(role: str, raw: bytes, at: int = 0) -> Head | str:
     """A complete head from its bytes, or a sentence that says what is wrong with it."""
-    head = _parsed_before(role, raw) if len(raw) <= _REMEMBERED else _parsed(role, raw)
+    head = _parsed_before(role, raw) if len(raw) <= REMEMBERED else _parsed(role, raw)
     if not at or isinstance(head, str):
         return head
     return Head(
