@@ -30,6 +30,10 @@ PAUSE = 0.002
 WRITE_SIZE = 1 << 16
 
 
+ASIDE = {Exec, Fork, Exit}
+"""Events that are of no interest by themselves."""
+
+
 class Trouble(msgspec.Struct, frozen=True, tag_field="type", tag="trouble"):
     """The tracer could not do its work: `status` is socktrace's exit status, `message` a sentence."""
 
@@ -43,8 +47,8 @@ _encoder = msgspec.msgpack.Encoder()
 class Sender:
     """The tracer's end: gathers frames and writes them before the tracer goes to sleep.
 
-    That processes begin and end is of no interest by itself: it goes out with the next event that is, so that a tree of
-    short processes does not wake the front for each.
+    That processes begin and end goes out with the next event that is of interest, so that a tree of short processes
+    does not wake the front for each.
     """
 
     def __init__(self, fd: int) -> None:
@@ -63,7 +67,7 @@ class Sender:
             self._buffer += _PLACE
             _encoder.encode_into(event, self._buffer, -1)
             self._buffer[at : at + _LENGTH] = (len(self._buffer) - at - _LENGTH).to_bytes(_LENGTH, "little")
-            if not isinstance(event, Exec | Fork | Exit):
+            if type(event) not in ASIDE:
                 self._is_urgent = True
         if len(self._buffer) >= WRITE_SIZE:
             self.flush()

@@ -183,7 +183,7 @@ class Follower:
         """Whether what the call is about to read could be told at its entry."""
         payload = None if thread.process.every else self._peeking.certain(thread.process.pid, call)
         if payload is not None:
-            self._later.append(partial(self._data, thread, call, len(payload), payload))
+            self.later(partial(self._data, thread, call, len(payload), payload))
         return payload is not None
 
     def _enter_clone(self, thread: Thread, spec: Spec, arguments: tuple[int, ...]) -> Call | None:
@@ -287,7 +287,7 @@ class Follower:
             self.bytes_out += size
             if not connection.asked:
                 connection.asked = True
-                self._later.append(partial(self.connecting.look_for_peer, thread.process.pid, call.fd, connection))
+                self.later(partial(self.connecting.look_for_peer, thread.process.pid, call.fd, connection))
         else:
             self.bytes_in += size
             if not connection.heard:  # the daemon has accepted by now: look again, while the connection is still there
@@ -309,8 +309,12 @@ class Follower:
             )
         )
 
+    def later(self, work: Callable[[], None]) -> None:
+        """This can wait until the thread has gone on."""
+        self._later.append(work)
+
     def settle(self) -> None:
-        """Do what could wait until the thread went on: it waits for its answer now, and not for us."""
+        """Do what could wait until the thread went on: it does not wait for us any longer."""
         for work in self._later:
             work()
         self._later.clear()

@@ -6,7 +6,6 @@ Options: ssh(1).
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 
 SCHEME = "ssh://"
@@ -19,7 +18,7 @@ WITH_VALUES = "BbcDEeFIiJLlmOoPpQRSWw"
 
 def remote(argv: Sequence[str]) -> str | None:
     """The endpoint that a helper so started leads to, as `ssh://USER@HOST:PORT`; None for every other program."""
-    at = next((at for at, word in enumerate(argv[:MOST_INTERPRETER]) if os.path.basename(word) == "ssh"), None)
+    at = next((at for at, word in enumerate(argv[:MOST_INTERPRETER]) if word == "ssh" or word.endswith("/ssh")), None)
     if at is None:
         return None
     host, user, port, command = _parsed(argv[at + 1 :])

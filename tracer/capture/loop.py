@@ -11,6 +11,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import NamedTuple
 
 from tracer.capture import kernel, processes, widening
@@ -203,7 +204,7 @@ class StopLoop:
         elif number == kernel.SYSCALL_STOP:
             self._at_syscall(thread)
         elif event in BIRTHS:
-            self._born(thread, kernel.event_message(thread.tid), event)
+            self._gave_birth(thread, kernel.event_message(thread.tid), event)
         elif event == kernel.PTRACE_EVENT_EXEC:
             self._executed(thread)
         elif event == kernel.PTRACE_EVENT_STOP:
@@ -289,14 +290,20 @@ class StopLoop:
 
     # Processes
 
-    def _born(self, parent: Thread, child: int, event: int) -> None:
-        is_thread = event == kernel.PTRACE_EVENT_CLONE and processes.has_thread(parent.process.pid, child)
+    def _gave_birth(self, parent: Thread, child: int, event: int) -> None:
+        """What can be seen only now is looked at; the rest waits until the parent has gone on."""
+        pid, cloned = parent.process.pid, event == kernel.PTRACE_EVENT_CLONE
+        is_thread = cloned and processes.has_thread(pid, child)
+        shares_files = cloned and not is_thread and kernel.shares_files(pid, child)
+        self._follower.later(partial(self._born, parent, child, is_thread=is_thread, shares_files=shares_files))
+
+    def _born(self, parent: Thread, child: int, *, is_thread: bool, shares_files: bool) -> None:
         if is_thread:
             thread = self._add_thread(child, parent.process, parent.files)
         else:
             narrow = parent.process.narrow or self._was_narrow(child)
             thread = self.adopt(child, root=False, every=parent.process.every, narrow=narrow)
-            if event == kernel.PTRACE_EVENT_CLONE and kernel.shares_files(parent.process.pid, child):
+            if shares_files:
                 thread.files = parent.files
             self._holding.born(parent.process, child)
         self._follower.forked(parent, child, is_thread=is_thread)

@@ -211,6 +211,8 @@ class Connections:
 
     def dropped_by(self, pid: int, alive: Iterable[int]) -> list[Connection]:
         """The connections that are closed for good now that process `pid` closed or lost descriptors."""
+        if not self._by_link:
+            return []
         closed = []
         for connection in list(self):
             if pid in connection.holders and not self._is_held(connection, pid, alive):
