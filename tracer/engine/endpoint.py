@@ -6,12 +6,13 @@ default socket. A context's address is in meta.json under a folder named by the 
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct
+
+from tracer.wire.json_values import parsed
 
 DEFAULT = "unix:///var/run/docker.sock"
 
@@ -137,9 +138,9 @@ def _context(name: str, folder: str, rule: str) -> Endpoint:
 
 def _read_json(path: str) -> dict[str, Any]:
     try:
-        with open(path, encoding="utf-8") as file:
-            value = json.load(file)
-    except (OSError, ValueError):
+        with open(path, "rb") as file:
+            value = parsed(file.read())
+    except (OSError, ValueError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 import os
 import re
 from functools import cache, lru_cache
-from typing import NamedTuple
+
+from msgspec import Struct
 
 
-class Operation(NamedTuple):
+class Operation(Struct, frozen=True):
     """One row of the table; `since` and `until` are empty for routes that the specification does not list."""
 
     tag: str
@@ -34,7 +35,7 @@ class Operation(NamedTuple):
         return f"{page}#tag/{self.tag}/operation/{self.id}"
 
 
-class Route(NamedTuple):
+class Route(Struct, frozen=True):
     """What a request target says: whose API (`docker`, `libpod`), which version, and the path without the prefix."""
 
     api: str

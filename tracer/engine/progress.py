@@ -6,15 +6,14 @@ The lines are moby's jsonmessage: `status` with an `id` and `progressDetail` for
 
 from __future__ import annotations
 
-import base64
 import binascii
-import json
 import re
 from typing import Any
 
 from tracer.engine.names import count, listed, short_id, shorten_ids, size
 from tracer.wire import protobuf
 from tracer.wire.bodies import Body
+from tracer.wire.json_values import written
 
 GROWING = {
     "ImageCreate",
@@ -93,7 +92,7 @@ def _steps(lines: list[dict[str, Any]]) -> list[str]:
 def trace_message(aux: Any) -> bytes:
     """The message in a line of BuildKit's trace: base64 in its `aux`; nothing where it is none."""
     try:
-        return base64.b64decode(str(aux), validate=True)
+        return binascii.a2b_base64(str(aux), strict_mode=True)
     except (ValueError, binascii.Error):
         return b""
 
@@ -135,4 +134,4 @@ def entry_in_words(entry: Any) -> str | None:
 
 
 def _compact(value: Any) -> str:
-    return shorten_ids(json.dumps(value, ensure_ascii=False))
+    return shorten_ids(written(value))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from itertools import groupby
 from typing import Any
@@ -13,6 +12,7 @@ from tracer.exchanges import Call, Exchange, Message
 from tracer.views.lines import Block, Indented, Whole, styled
 from tracer.views.style import QUIET, visible
 from tracer.wire.bodies import Body
+from tracer.wire.json_values import written
 from tracer.wire.streams import Stream
 
 
@@ -85,7 +85,7 @@ def _value(value: Any) -> str:
         return f"[{', '.join(_value(item) for item in value)}]"
     if isinstance(value, dict):
         return f"<{value['bytes']} bytes {value['hex']}>" if "hex" in value else f"{{{_fields(value)}}}"
-    return json.dumps(value, ensure_ascii=False)
+    return written(value)
 
 
 def _message(message: Message, sign: str, indent: int, *, bodies: bool) -> Iterator[Block]:
@@ -114,10 +114,10 @@ def _header(sign: str, name: str, value: str, indent: int) -> Block:
 def body_lines(body: Body) -> Iterator[str]:
     """The preview of a body as lines of text."""
     if body.kind == "json":
-        yield from json.dumps(body.preview, indent=2, ensure_ascii=False).splitlines()
+        yield from written(body.preview, indent=2).splitlines()
     elif body.kind == "jsonlines":
         for entry in body.preview:
-            yield json.dumps(entry, ensure_ascii=False)
+            yield written(entry)
     elif body.kind == "tar":
         for member in body.preview:
             yield f"{member['mode']} {member['size']:>12,} {member['type']:<8} {member['name']}"

@@ -6,14 +6,13 @@ API, "Authentication"); X-Registry-Config, of POST /build, is base64url of such 
 
 from __future__ import annotations
 
-import base64
 import binascii
-import json
 from typing import Any
 
 from msgspec import Struct
 
 from tracer.wire.heads import Head
+from tracer.wire.json_values import parsed
 
 HEADERS = ("x-registry-auth", "x-registry-config")
 
@@ -38,7 +37,7 @@ def logins(name: str, value: str) -> list[Login] | None:
     try:
         raw = value.strip().encode("ascii")
         raw += b"=" * (-len(raw) % 4)
-        told = json.loads(base64.b64decode(raw.replace(b"-", b"+").replace(b"_", b"/"), validate=True))
+        told = parsed(binascii.a2b_base64(raw.replace(b"-", b"+").replace(b"_", b"/"), strict_mode=True))
     except (ValueError, binascii.Error, RecursionError):
         return None
     if not isinstance(told, dict):

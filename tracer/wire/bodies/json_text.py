@@ -7,12 +7,12 @@ daemons put before each value, is taken as white space.
 
 from __future__ import annotations
 
-import json
 from collections import deque
 from typing import Any
 
 from tracer.wire.bodies.pieces import OnEntry
 from tracer.wire.bodies.progress import Progress
+from tracer.wire.json_values import parsed
 
 LIMIT = 4 << 20
 """A single JSON value larger than this is counted and not parsed."""
@@ -64,7 +64,7 @@ class JsonView:
 
     def _add(self, line: bytes) -> bool:
         try:
-            self._keep(json.loads(line))
+            self._keep(parsed(line))
         except (ValueError, RecursionError):
             return False
         return True
