@@ -51,7 +51,7 @@ def variants(socktrace: Path, folder: Path) -> dict[str, list[str]]:
     """What is put before the command."""
     return {
         "alone": [],
-        "socktrace": [str(socktrace), "-o", f"{folder}/timeline"],
+        "socktrace": [str(socktrace)],
         "socktrace -w": [str(socktrace), "-q", "-w", f"{folder}/recording.jsonl"],
         "socktrace -w .zst": [str(socktrace), "-q", "-w", f"{folder}/recording.jsonl.zst"],
         "strace": [*STRACE, f"{folder}/strace"],

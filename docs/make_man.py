@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tracer import __version__
-from tracer.cli.run import EXAMPLES, VARIABLE, parser
+from tracer.cli.main import VARIABLE
+from tracer.cli.run import EXAMPLES, parser
 from tracer.views.exports import FORMATS
 
 PAGE = Path(__file__).parent / "socktrace.1"

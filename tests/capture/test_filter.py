@@ -110,6 +110,10 @@ SECCOMP = struct.pack("=B3xIQQ7QI", 3, 0xC000003E, 0x7F00, 0x7FFF, 1, 3, 0x1000,
 
 
 def test_syscall_info_is_read_alike_on_every_architecture() -> None:
-    assert kernel.parse_syscall_info(ENTRY.ljust(88, b"\0")) == (1, 0xC00000B7, (64, 3, 0x1000, 88, 0, 0, 0))
-    assert kernel.parse_syscall_info(EXIT.ljust(88, b"\0")) == (2, 0xC000003E, (-11,))
-    assert kernel.parse_syscall_info(SECCOMP.ljust(88, b"\0")) == (3, 0xC000003E, (1, 3, 0x1000, 88, 0, 0, 0))
+    assert kernel.parse_syscall_info(ENTRY.ljust(88, b"\0")) == kernel.SyscallInfo(
+        1, 0xC00000B7, (64, 3, 0x1000, 88, 0, 0, 0)
+    )
+    assert kernel.parse_syscall_info(EXIT.ljust(88, b"\0")) == kernel.SyscallInfo(2, 0xC000003E, (-11,))
+    assert kernel.parse_syscall_info(SECCOMP.ljust(88, b"\0")) == kernel.SyscallInfo(
+        3, 0xC000003E, (1, 3, 0x1000, 88, 0, 0, 0)
+    )

@@ -55,14 +55,19 @@ HEAVY = {
 """Each costs milliseconds; none is needed to begin with, or to show what `docker ps` says."""
 
 
-@pytest.mark.parametrize("argv", [["--version"], ["--help"], ["docker", "ps"]], ids=lambda argv: argv[0])
+FOR_OPTIONS = {"argparse", "gettext"}
+"""Not needed for a command without options."""
+
+
+@pytest.mark.parametrize("argv", [["--version"], ["--help"], ["-v", "docker", "ps"], ["docker", "ps"]], ids=str)
 def test_nothing_heavy_is_imported(daemon: Daemon, socktrace: Socktrace, argv: list[str]) -> None:
     """By none of the processes."""
     done = socktrace.plain(*argv, env={**daemon.environment, "PYTHONPROFILEIMPORTTIME": "1"})
     assert done.returncode == 0
     imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines() if line.startswith("import time:")}
-    assert "tracer.cli.run" in imported
+    assert "tracer.pipeline.live" in imported
     assert not imported & HEAVY
+    assert bool(imported & FOR_OPTIONS) == argv[0].startswith("-")
 
 
 def test_what_stood_in_for_a_module_is_gone() -> None:

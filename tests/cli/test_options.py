@@ -13,6 +13,9 @@ import pytest
 from fixtures.private_daemon import Daemon, clis
 from tests import needs
 from tests.runs import COMMAND, ROOT, Socktrace
+from tracer.cli import run
+from tracer.cli.options import show_of
+from tracer.pipeline.settings import Show, Trace
 from tracer.recording.reader import read
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
@@ -32,6 +35,16 @@ def test_options_stop_at_the_command(socktrace: Socktrace) -> None:
     assert socktrace.plain("-q", "echo", "-v", "--json", "--", "-q").stdout == "-v --json -- -q\n"
     assert socktrace.plain("-q", "--", "echo", "--", "x").stdout == "-- x\n"
     assert socktrace.plain("--", "echo", "-n", "x").stdout == "x"
+
+
+def test_a_command_without_options_gets_what_the_parser_would_give_it() -> None:
+    """It is run without the parser, which takes a while."""
+    options = run.parser().parse_args(["docker", "ps", "-q"])
+    assert vars(show_of(options)) == vars(Show())
+    given, plain = (vars(trace) for trace in (run.trace_of(options, options.command), Trace(["docker", "ps", "-q"])))
+    assert {key: tuple(value) if isinstance(value, list) else value for key, value in given.items()} == {
+        key: tuple(value) if isinstance(value, list) else value for key, value in plain.items()
+    }
 
 
 def test_a_command_named_like_a_verb_is_reached_with_two_dashes(socktrace: Socktrace, tmp_path: Path) -> None:

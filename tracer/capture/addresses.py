@@ -12,12 +12,13 @@ import os
 import socket
 import struct
 from collections.abc import Iterable
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from tracer.events import Family
 
 
-class Address(NamedTuple):
+class Address(Struct, frozen=True):
     """`text` is a path, `@name` for an abstract Unix socket, or `host:port`; `inside` is where we find the path."""
 
     family: Family

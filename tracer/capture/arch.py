@@ -7,10 +7,11 @@ PTRACE_GET_SYSCALL_INFO (Linux 5.3) gives number and arguments in the same form 
 from __future__ import annotations
 
 import os
-from typing import NamedTuple
+
+from msgspec import Struct
 
 
-class Architecture(NamedTuple):
+class Architecture(Struct, frozen=True):
     """`audit` is AUDIT_ARCH_*, as seccomp and PTRACE_GET_SYSCALL_INFO report it; `numbers` maps name to number."""
 
     name: str

@@ -10,7 +10,8 @@ from __future__ import annotations
 import mmap
 import os
 import struct
-from typing import NamedTuple
+
+from msgspec import Struct
 
 SECTIONS = (b".gopclntab", b".data.rel.ro.gopclntab", b".data.rel.ro")
 GO_1_16, GO_1_18, GO_1_20 = 0xFFFFFFFA, 0xFFFFFFF0, 0xFFFFFFF1
@@ -26,7 +27,7 @@ _SHDR = struct.Struct("<IIQQQQIIQQ")
 _PHDR = struct.Struct("<IIQQQQQQ")
 
 
-class Function(NamedTuple):
+class Function(Struct, frozen=True):
     """A function as linked: `entry` counts from what is at address `base_at`, if not 0, or else from 0.
 
     `text` is the text's address, for programs whose base is not filled in. `start` is where the program itself begins,

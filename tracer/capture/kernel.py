@@ -16,7 +16,8 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import ModuleType
-from typing import NamedTuple
+
+from msgspec import Struct
 
 
 class _StandIn(ModuleType):
@@ -169,7 +170,7 @@ def set_signal_mask(tid: int, mask: int) -> None:
     request(PTRACE_SETSIGMASK, tid, ctypes.sizeof(_mask), ctypes.addressof(_mask))
 
 
-class SyscallInfo(NamedTuple):
+class SyscallInfo(Struct, frozen=True):
     """struct ptrace_syscall_info: `values` is (number, arg0 .. arg5) at an entry or seccomp stop, else (result,)."""
 
     op: int

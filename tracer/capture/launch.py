@@ -5,17 +5,22 @@ the front's own child, so its exit status and its stops come straight from the k
 processes that outlive the command, whose filtered syscalls would fail with ENOSYS without it, while the front ends
 with the command's status. If the front is killed, the tracer is too, and the command with it (PTRACE_O_EXITKILL).
 
-This module is imported before the forks: it must be quick to import.
+This module is imported before the forks. What it imports is what two of the three need: once, and not twice at the same
+time, by two processes that share the CPUs. What only one needs is left to that one.
 """
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import gc
 import os
 import signal
+import struct
 import sys
 from collections.abc import Callable, Sequence
+
+from tracer.capture.feed import receive
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -99,10 +104,10 @@ class Launched:
 
 
 class Front:
-    """The front's side of a started command: the descriptor to read events from, and the command's end."""
+    """The front's side of a started command: the tracer's events, and the command's end."""
 
     def __init__(self, command: int, feed: int) -> None:
-        self.feed = feed
+        self.events = receive(feed)
         self._command = command
         self._status: int | None = None
         self._watch_signals()
@@ -154,7 +159,7 @@ class Watching:
     """The front's side of an attached tracer: Ctrl-C and the other ways to end it make the tracer let go."""
 
     def __init__(self, tracer: int, feed: int) -> None:
-        self.feed = feed
+        self.events = receive(feed)
 
         def let_go(number: int, frame: FrameType | None) -> None:
             try:
@@ -245,8 +250,6 @@ def stay_behind() -> None:
 
 def prctl(option: int, argument: int) -> None:
     """prctl(2) with one argument; a refusal changes nothing and is not reported."""
-    import ctypes
-
     ulong = ctypes.c_ulong
     ctypes.CDLL(None).prctl(option, ulong(argument), ulong(0), ulong(0), ulong(0))
 
@@ -280,9 +283,6 @@ def install_filter(code: bytes) -> int:
 
     no_new_privs is set only where the kernel demands it, so that setuid programs go on working under root.
     """
-    import ctypes
-    import struct
-
     libc = ctypes.CDLL(None, use_errno=True)
     ulong = ctypes.c_ulong
     holder = ctypes.create_string_buffer(code, len(code))

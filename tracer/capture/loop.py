@@ -12,7 +12,8 @@ import signal
 import time
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from tracer.capture import kernel, processes, widening
 from tracer.capture.arch import Architecture
@@ -30,7 +31,7 @@ STOPPING = {signal.SIGSTOP, signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU}
 BIRTHS = {kernel.PTRACE_EVENT_FORK, kernel.PTRACE_EVENT_VFORK, kernel.PTRACE_EVENT_CLONE}
 
 
-class Resume(NamedTuple):
+class Resume(Struct, frozen=True):
     """How a stopped thread goes on: a ptrace request and the signal to deliver."""
 
     request: int

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 
-from tracer.capture import traps
 from tracer.capture.tracees import Connection, Process, Thread
 from tracer.events import Event, Note, TlsSecret
 
@@ -41,6 +40,8 @@ class Secrets:
         if process.trap_tried:
             return
         process.trap_tried = True
+        from tracer.capture import traps  # most clients never need it
+
         trap = traps.plant(process.pid)
         if isinstance(trap, str):
             message = f"the TLS secrets of process {process.pid} can't be read: {trap}"

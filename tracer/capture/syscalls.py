@@ -7,7 +7,10 @@ seccomp filter: the frequent ones first.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Literal, TypeAlias
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from tracer.events import Direction
 
@@ -15,7 +18,7 @@ Shape: TypeAlias = Literal["buffer", "vector", "message", "messages", "file"]
 """Where the bytes are: (buf, len) in args 1 and 2; (iov, count) there; a msghdr or an mmsghdr array; a file."""
 
 
-class Guard(NamedTuple):
+class Guard(Struct, frozen=True):
     """The call is followed only if argument `argument` (its low 32 bits) compares so with one of `values`.
 
     `bits`: one of the bits of the only value is set.
@@ -33,7 +36,7 @@ class Guard(NamedTuple):
         return bool(value & self.values[0]) if self.relation == "bits" else value in self.values
 
 
-class Spec(NamedTuple):
+class Spec(Struct, frozen=True):
     """One followed syscall. `direction` is None for calls that manage descriptors and connections."""
 
     name: str
@@ -102,13 +105,13 @@ STANDARD = (NOT_STDIN, NOT_STDIO, NOT_STDOUT)
 
 def without_stdio(spec: Spec) -> Spec:
     """The guards on standard streams are for the filter alone: a followed socket may become one of them."""
-    return spec._replace(guards=tuple(guard for guard in spec.guards if guard not in STANDARD))
+    return replace(spec, guards=tuple(guard for guard in spec.guards if guard not in STANDARD))
 
 
 def _with_output(guard: Guard) -> tuple[Spec, ...]:
     """What is followed, and writes to standard streams as well as `guard` has it."""
     return tuple(
-        spec._replace(guards=(guard,)) if spec.direction == "out" and NOT_STDIO in spec.guards else spec
+        replace(spec, guards=(guard,)) if spec.direction == "out" and NOT_STDIO in spec.guards else spec
         for spec in SPECS
     )
 

@@ -13,7 +13,8 @@ from __future__ import annotations
 import os
 import struct
 from collections.abc import Callable
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from tracer.capture import golang, kernel, memory
 
@@ -30,7 +31,7 @@ _X86_PROLOGUES = {
 }
 
 
-class _Abi(NamedTuple):
+class _Abi(Struct, frozen=True):
     """Indexes of registers: the program counter, and (address, length) of the label, the random and the secret.
 
     `behind` is how far the program counter is past a breakpoint when it is reported.

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 VERBS = ("show", "replay", "diff", "export", "view", "demo", "doctor", "completion")
 """Each is a module of this package with a `main`."""
 
+VARIABLE = "SOCKTRACE_OPTIONS"
+"""Options that a user always wants for a traced run, as in a shell."""
+
 
 def command() -> NoReturn:
     """The program: `main`, and an end at once. The interpreter's own takes 5 ms to free what the kernel frees."""
@@ -54,11 +57,21 @@ def _run(words: list[str]) -> int:
             from importlib import import_module
 
             return int(import_module(f"tracer.cli.{verb}").main(words[1:]))
+        if verb[:1] not in ("", "-") and not os.environ.get(VARIABLE):
+            return _run_plainly(words)
         from tracer.cli import run
 
         return run.main(words)
     except SystemExit as end:  # argparse's, after a help text or a mistake
         return int(end.code or 0)
+
+
+def _run_plainly(command: Sequence[str]) -> int:
+    """A command without options, which is what mostly comes: it need not wait for argparse."""
+    from tracer.pipeline.live import run
+    from tracer.pipeline.settings import Show, Trace
+
+    return run(Trace(command), Show(), complain)
 
 
 def _die(number: signal.Signals) -> int:

@@ -91,9 +91,14 @@ def _filter(text: str) -> Callable[[Exchange], bool]:
         raise argparse.ArgumentTypeError(str(error)) from None
 
 
+def _key_press() -> Callable[[], bool]:
+    from tracer.cli.keys import go_on
+
+    return go_on
+
+
 def show_of(options: argparse.Namespace) -> Show:
     """The display options as `pipeline` takes them."""
-    from tracer.cli.keys import go_on
     from tracer.words import language
 
     return Show(
@@ -106,7 +111,7 @@ def show_of(options: argparse.Namespace) -> Show:
         prove=options.prove,
         explain=options.explain,
         pace=getattr(options, "pace", None),
-        go_on=go_on if getattr(options, "step", False) else None,
+        go_on=_key_press() if getattr(options, "step", False) else None,
         language=language(options.lang, os.environ) if options.prove or options.explain else "en",
         output=options.output,
         color=options.color,

@@ -8,14 +8,12 @@ import shlex
 import sys
 from collections.abc import Sequence
 
+from tracer.cli.main import VARIABLE
 from tracer.cli.messages import complain
 from tracer.cli.options import Formatter, add_display_options, show_of
 from tracer.cli.versions import ShowVersions
 from tracer.pipeline.live import run, watch
 from tracer.pipeline.settings import Trace
-
-VARIABLE = "SOCKTRACE_OPTIONS"
-"""Options that a user always wants for a traced run, as in a shell."""
 
 EXAMPLES = """\
 examples:
@@ -89,10 +87,11 @@ def _watch(options: argparse.Namespace) -> int:
         complain("--tui needs a COMMAND; for a running program: socktrace -p PID -w FILE, and socktrace view FILE")
         return 2
     options.live = True
-    return watch(options.pid, _trace(options, ["-p", str(options.pid)]), show_of(options), complain)
+    return watch(options.pid, trace_of(options, ["-p", str(options.pid)]), show_of(options), complain)
 
 
-def _trace(options: argparse.Namespace, argv: Sequence[str]) -> Trace:
+def trace_of(options: argparse.Namespace, argv: Sequence[str]) -> Trace:
+    """The options of a traced run as `pipeline` takes them."""
     return Trace(
         argv=argv,
         sockets=options.socket,
@@ -133,4 +132,4 @@ def main(argv: Sequence[str]) -> int:
             complain("--tui has the terminal for itself: give -w the name of a file")
             return 2
         from tracer.pipeline.viewing import in_pane as go
-    return go(_trace(options, command), show_of(options), complain)
+    return go(trace_of(options, command), show_of(options), complain)

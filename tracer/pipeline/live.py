@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from typing import TextIO
 
     from tracer.capture.addresses import Follow
+    from tracer.capture.feed import Trouble
     from tracer.capture.launch import Launched
     from tracer.capture.status_line import StatusLine
     from tracer.capture.trace import EndpointsOf
@@ -56,7 +57,7 @@ def run(trace: Trace, show: Show, complain: Callable[[str], None]) -> int:
     _offer_key_log(trace)
     line = None if show.quiet else line_on_stderr()
     front = launch.start(program, trace.argv, lambda launched, feed: _trace(trace, launched, feed, line))
-    own, proven = _consume(front.feed, trace, show, output, keepers, line, complain)
+    own, proven = _consume(front.events, trace, show, output, keepers, line, complain)
     status = front.wait()
     if own is not None:
         return own
@@ -85,7 +86,7 @@ def watch(pid: int, trace: Trace, show: Show, complain: Callable[[str], None]) -
         return error.status
     line = None if show.quiet else line_beside(pid)
     watching = launch.attach(lambda feed: _attach(pid, trace, feed))
-    own, proven = _consume(watching.feed, trace, show, output, keepers, line, complain)
+    own, proven = _consume(watching.events, trace, show, output, keepers, line, complain)
     return own or (0 if proven else UNPROVEN)
 
 
@@ -99,6 +100,8 @@ def _attach(pid: int, trace: Trace, feed: int) -> None:
 
 def _open_outputs(trace: Trace, show: Show) -> tuple[TextIO, list[Keeper]]:
     """Where the timeline goes, the recording and the report, all made before anything runs. Raises _Failed."""
+    if not show.output and not trace.writes and trace.html is None:
+        return sys.stderr, []
     from tracer.recording.files import RecordingError
 
     try:
@@ -151,15 +154,15 @@ class _Failed(Exception):
         self.status = status
 
 
-def _received(feed: int) -> Iterator[Event]:
+def _received(told: Iterable[Event | Trouble]) -> Iterator[Event]:
     """The events of the tracer process. Raises _Failed if it could not trace, or died."""
     from tracer.capture import launch
-    from tracer.capture.feed import Trouble, receive
+    from tracer.capture.feed import Trouble
     from tracer.events import End
 
     launch.collect_from_now_on()
     ended = False
-    for event in receive(feed):
+    for event in told:
         if isinstance(event, Trouble):
             raise _Failed(event.message, event.status)
         ended = isinstance(event, End)
@@ -169,7 +172,7 @@ def _received(feed: int) -> Iterator[Event]:
 
 
 def _consume(
-    feed: int,
+    told: Iterable[Event | Trouble],
     trace: Trace,
     show: Show,
     output: TextIO,
@@ -181,7 +184,7 @@ def _consume(
 
     A failure to show does not end the recording, and neither ends the command.
     """
-    events = _received(feed)
+    events = _received(told)
     if trace.redact:
         from tracer.recording.redact import redact
         from tracer.wire.tls import opened

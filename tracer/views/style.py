@@ -7,7 +7,9 @@ alone. Symbols have ASCII stand-ins for terminals that can't show them.
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+
+from msgspec import Struct
+from msgspec.structs import astuple
 
 METHOD = "bold cyan"
 TARGET = "bold"
@@ -19,7 +21,7 @@ WARN = "yellow"
 GOOD = "green"
 
 
-class Symbols(NamedTuple):
+class Symbols(Struct, frozen=True):
     """The signs of the timeline."""
 
     arrow: str
@@ -46,7 +48,7 @@ ASCII = Symbols("-->", ">", "<", "-", "+", "x", "...", "*")
 def symbols_for(encoding: str) -> Symbols:
     """The signs that an output of this encoding can show."""
     try:
-        "".join(UNICODE).encode(encoding)
+        "".join(astuple(UNICODE)).encode(encoding)
     except (UnicodeEncodeError, LookupError):
         return ASCII
     return UNICODE
