@@ -112,7 +112,7 @@ def _versions(endpoint: Endpoint, connected: socket.socket) -> Iterator[Check]:
         daemon = _ask_version(connected)
         minimum = daemon.get("MinAPIVersion", "1.12")
         values = {"version": daemon["Version"], "api": daemon["ApiVersion"], "minimum": minimum}
-    except (OSError, ValueError, KeyError, TypeError, http.client.HTTPException) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError, http.client.HTTPException) as error:
         yield Check("daemon", False, Said("doctor.daemon.no", {"why": str(error) or type(error).__name__}))
         return
     yield Check("daemon", True, Said("doctor.daemon.yes", values))

@@ -106,6 +106,18 @@ def test_a_damaged_line_is_named_by_its_number(tmp_path: Path) -> None:
     assert "line 5" in damages[0]
 
 
+@pytest.mark.parametrize("kind", ["note", "something new"])
+def test_a_line_that_is_nested_too_deeply_is_damaged(tmp_path: Path, kind: str) -> None:
+    path = write(tmp_path / "a.jsonl")
+    lines = path.read_text().splitlines()
+    lines[4] = f'{{"type":"{kind}","x":{"[" * 100_000}{"]" * 100_000}}}'
+    path.write_text("\n".join(lines) + "\n")
+    damages: list[str] = []
+    assert list(read(str(path), damages.append))[:4] == EVENTS[:4]
+    assert "line 5" in damages[0]
+    assert "nested too deeply" in damages[0]
+
+
 def test_a_damaged_gzip_is_used_up_to_there(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl.gz"
     path.write_bytes(gzip.compress(b"".join(encode(event) for event in EVENTS))[:-12])
@@ -123,6 +135,7 @@ def test_a_damaged_gzip_is_used_up_to_there(tmp_path: Path) -> None:
         (b'{"type":"header","format":"socktrace","version":2}\n', "install a newer socktrace"),
         (b"[1]\n", "not a socktrace recording"),
         (b"\xff\xfe\n", "not a socktrace recording"),
+        (b"[" * 100_000 + b"\n", "not a socktrace recording"),
     ],
 )
 def test_what_is_no_recording_is_refused_in_one_sentence(tmp_path: Path, content: bytes, sentence: str) -> None:

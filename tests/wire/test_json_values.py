@@ -31,7 +31,7 @@ def _of_python(text: bytes) -> Any:
 def _of_ours(text: bytes) -> Any:
     try:
         return repr(parsed(text))
-    except (ValueError, RecursionError):
+    except ValueError:
         return None
 
 

@@ -140,7 +140,7 @@ def _read_json(path: str) -> dict[str, Any]:
     try:
         with open(path, "rb") as file:
             value = parsed(file.read())
-    except (OSError, ValueError, RecursionError):
+    except (OSError, ValueError):
         return {}
     return value if isinstance(value, dict) else {}
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shlex
 from collections.abc import Callable
@@ -11,6 +10,7 @@ from typing import Any
 from tracer.engine.flags import Flag, table
 from tracer.engine.meaning import Meaning, meaning_of
 from tracer.exchanges import Exchange
+from tracer.wire.json_values import parsed
 
 COMMANDS = {
     "SystemVersion": "version",
@@ -153,7 +153,7 @@ def _filters(value: Any) -> list[Any]:
     """`{"name":{"web":true}}` is what `name=web` becomes; other texts are as they are."""
     if not isinstance(value, str) or not value.startswith("{"):
         return [value]
-    told = json.loads(value)
+    told = parsed(value.encode())
     return [
         f"{key}={inner}" for key, inners in told.items() for inner in (inners if isinstance(inners, dict) else [inners])
     ]

@@ -127,14 +127,21 @@ def _spelled(line: DataLine | OutputLine) -> bytes | None:
 def decode(raw: bytes) -> Event | None:
     """The event of a line; None for a type that this version does not know. Raises ValueError for a damaged one."""
     try:
-        line = _decoder.decode(raw)
+        line = _line(raw)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+    if isinstance(line, OutputLine):
+        return Output(t=line.t, pid=line.pid, tid=line.tid, fd=line.fd, size=line.size, payload=_spelled(line))
+    return _data_event(line) if isinstance(line, DataLine) else line
+
+
+def _line(raw: bytes) -> Line | None:
+    try:
+        return _decoder.decode(raw)
     except msgspec.ValidationError:
         if _any_decoder.decode(raw).type in _KNOWN:
             raise
         return None
-    if isinstance(line, OutputLine):
-        return Output(t=line.t, pid=line.pid, tid=line.tid, fd=line.fd, size=line.size, payload=_spelled(line))
-    return _data_event(line) if isinstance(line, DataLine) else line
 
 
 def _data_event(line: DataLine) -> Data:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import BinaryIO
@@ -10,6 +9,7 @@ from typing import BinaryIO
 from tracer.events import End, Event, Header, Note
 from tracer.recording.files import RecordingError, damage, open_to_read
 from tracer.recording.lines import FORMAT, VERSION, decode
+from tracer.wire.json_values import parsed
 
 
 def read(path: str, on_damage: Callable[[str], None] = lambda message: None) -> Iterator[Event]:
@@ -93,7 +93,7 @@ def _header(path: str, file: BinaryIO) -> Header:
     if not first:
         raise RecordingError(f"{path} is empty: record a command with socktrace -w {path} COMMAND")
     try:
-        fields = json.loads(first)
+        fields = parsed(first)
     except ValueError:
         fields = None
     if not isinstance(fields, dict) or fields.get("format") != FORMAT:

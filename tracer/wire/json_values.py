@@ -10,17 +10,20 @@ from msgspec.json import decode
 
 
 def parsed(text: bytes) -> Any:
-    """A value. Raises ValueError, or RecursionError where it is too deep.
+    """A value. Raises ValueError, also for what is nested too deeply.
 
     What msgspec refuses and Python takes: NaN and Infinity, numbers too large for IEEE 754, surrogates that stand
     alone, UTF-16, and byte order marks.
     """
     try:
-        return decode(text)
-    except ValueError:
-        import json
+        try:
+            return decode(text)
+        except ValueError:
+            import json
 
-        return json.loads(text)
+            return json.loads(text)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
 
 
 def written(value: Any, indent: int | None = None) -> str:

@@ -38,7 +38,7 @@ def logins(name: str, value: str) -> list[Login] | None:
         raw = value.strip().encode("ascii")
         raw += b"=" * (-len(raw) % 4)
         told = parsed(binascii.a2b_base64(raw.replace(b"-", b"+").replace(b"_", b"/"), strict_mode=True))
-    except (ValueError, binascii.Error, RecursionError):
+    except (ValueError, binascii.Error):
         return None
     if not isinstance(told, dict):
         return [] if told is None else None

@@ -65,7 +65,7 @@ class JsonView:
     def _add(self, line: bytes) -> bool:
         try:
             self._keep(parsed(line))
-        except (ValueError, RecursionError):
+        except ValueError:
             return False
         return True
 
