@@ -34,21 +34,22 @@ PARTIAL = b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf"
 @pytest.mark.parametrize(
     ("events", "failure"),
     [
-        ([data("out", REQUEST), CLOSE], "there was no response: the connection was closed"),
+        ([data("out", REQUEST), CLOSE], "there was no response: the client closed the connection"),
+        ([data("out", REQUEST), data("in", b""), CLOSE], "there was no response: the other side closed the connection"),
         ([data("out", REQUEST), END], "there was no response: the command ended first"),
         ([data("out", REQUEST)], "there was no response: the recording ends here"),
         ([data("out", REQUEST), RESET, CLOSE], "there was no response: read failed with ECONNRESET"),
         (
             [data("out", REQUEST), data("in", PARTIAL), CLOSE],
-            "the response was cut off after 4 bytes of body: the connection was closed",
+            "the response was cut off after 4 bytes of body: the client closed the connection",
         ),
         (
             [data("out", b"POST /build HTTP/1.1\r\nContent-Length: 9\r\n\r\nabc"), CLOSE],
-            "the request was cut off after 3 bytes of body: the connection was closed",
+            "the request was cut off after 3 bytes of body: the client closed the connection",
         ),
         (
             [data("out", REQUEST), data("in", PARTIAL[:20]), CLOSE],
-            "the response was cut off in its head: the connection was closed",
+            "the response was cut off in its head: the client closed the connection",
         ),
         ([data("out", REQUEST[:9]), CLOSE], "the request was cut off after 9 bytes"),
         (

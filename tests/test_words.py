@@ -62,7 +62,7 @@ def test_the_tables_and_the_catalogues_name_the_same() -> None:
     rules |= {key for _, key in diagnosis.MESSAGES}
     assert rules <= below("diagnosis.")
     assert below("diagnosis.") - rules == {
-        "connect_other", "no_connection", "tls_to_plain", "tls", "daemon_error", "late", "gone", "ssh",
+        "connect_other", "no_connection", "tls_to_plain", "tls", "daemon_error", "late", "gone", "ssh", "unanswered",
         "tls_versions", "tls_alert", "tls_hung_up", "tls_server_expired", "tls_server_name", "tls_server_unknown",
         "tls_client_missing", "tls_client_expired", "tls_client_refused",
     }  # fmt: skip

@@ -191,3 +191,15 @@ def test_a_daemon_that_says_nothing(socktrace: Socktrace) -> None:
         environment = {**os.environ, "DOCKER_HOST": f"tcp://127.0.0.1:{port}"}
         found = socktrace.plain("curl", "-s", f"http://127.0.0.1:{port}/info", env=environment)
     assert "it may have crashed or been restarted" in " ".join(found.stderr.split())
+
+
+def test_a_daemon_that_is_stuck(socktrace: Socktrace, tmp_path: Path) -> None:
+    """It accepts and never answers: not the daemon but the client ends the connection."""
+    path = str(tmp_path / "stuck.sock")
+    with socket.socket(socket.AF_UNIX) as stuck:
+        stuck.bind(path)
+        stuck.listen()
+        found = socktrace.plain("--socket", path, "curl", "-s", "-m", "1", "--unix-socket", path, "http://x/_ping")
+    told = " ".join(found.stderr.split())
+    assert "there was no response: the client closed the connection" in told
+    assert "The client hung up before an answer came" in told

@@ -88,8 +88,7 @@ def of_exchange(exchange: Exchange) -> Said | None:
         return about_tls
     response = exchange.response
     if response is None:
-        key = "ssh" if exchange.party.connect.family == "pipe" else "gone"
-        return Said(f"diagnosis.{key}") if exchange.request is not None and exchange.failure else None
+        return _unanswered(exchange) if exchange.request is not None and exchange.failure else None
     status = response.head.status
     message = _late_error(response.body.preview) if status == 200 else responses.error_message(response.body)
     if status == 200 and message is None:
@@ -97,6 +96,12 @@ def of_exchange(exchange: Exchange) -> Said | None:
     if status < 400 and status != 200:
         return None
     return _by_message(message or "") or _by_status(status, message)
+
+
+def _unanswered(exchange: Exchange) -> Said:
+    if "the client closed" in (exchange.failure or ""):
+        return Said("diagnosis.unanswered")
+    return Said("diagnosis.ssh" if exchange.party.connect.family == "pipe" else "diagnosis.gone")
 
 
 def _about_tls(exchange: Exchange) -> Said | None:

@@ -92,7 +92,7 @@ def assemble(
         elif isinstance(event, Close) and conversation is not None:
             if conversation.refused:
                 yield _refused(next(numbers), _not_connected(conversation))
-            yield from conversation.close(event.t, why="the connection was closed", numbers=numbers)
+            yield from conversation.hang_up(event.t, numbers)
             del conversations[event.conn]
         elif isinstance(event, End):
             yield from _cut_off(conversations, event.t, "the command ended first", numbers)

@@ -48,6 +48,8 @@ class Conversation:
         self._waiting: dict[Direction, deque[tuple[Data, int, int]]] = {"out": deque(), "in": deque()}
         """Syscalls with bytes that are not in an exchange yet: the event, its offset, and up to where it was shared."""
         self._last_failure: Failed | None = None
+        self._ended_by_peer = False
+        """A read told the client that nothing more comes."""
         self._sealed: Exchange | None = None
         """What stands for TLS records that can't be read: their number and size are all that is known."""
         self.closed = False
@@ -77,6 +79,7 @@ class Conversation:
         if self._sealed is not None:
             self._count(self._sealed, event)
             return ()
+        self._ended_by_peer |= event.dir == "in" and not event.size
         start = self._offsets[event.dir]
         self._offsets[event.dir] = start + event.size
         steps = self._wire.take(event.dir, event.size, event.payload)
@@ -272,6 +275,11 @@ class Conversation:
         failed = self._last_failure
         moved = any(self._offsets.values())
         return failed.error if failed is not None and failed.syscall == "getsockopt" and not moved else None
+
+    def hang_up(self, t: float, numbers: Iterator[int]) -> Iterator[Exchange | Growth]:
+        """The client's descriptor is closed: by itself, or since the other side had closed the connection before."""
+        who = "other side" if self._ended_by_peer else "client"
+        return self.close(t, why=f"the {who} closed the connection", numbers=numbers)
 
     def close(self, t: float, *, why: str, numbers: Iterator[int]) -> Iterator[Exchange | Growth]:
         """Nothing more comes: what is pending ends as it is."""
