@@ -28,8 +28,8 @@ def over_ssh(daemon: Daemon, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 
 PATIENCE = 1.5
-"""Seconds, a little less than docker waits for its first answer (2 s in 28.2, the ssh login included) before it hangs up
-and asks again: on a busy machine that login may take longer, and nothing is learned."""
+"""Seconds, a little less than docker waits for its first answer (2 s in 28.2, the ssh login included) before it hangs
+up and asks again: on a busy machine that login may take longer, and nothing is learned."""
 
 
 def in_time(socktrace: Socktrace, *argv: str, env: Mapping[str, str]) -> list[dict[str, Any]]:
