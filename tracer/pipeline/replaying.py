@@ -83,20 +83,31 @@ def environment(docker_host: str) -> dict[str, str]:
 def _run(argv: Sequence[str], served: Served, complain: Callable[[str], None]) -> int:
     """The command's exit status as a shell tells it; Ctrl-C is for the command, and what would end us is passed on."""
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, *FATAL)}
-    signal.pthread_sigmask(signal.SIG_BLOCK, before)  # what comes before there is a process waits until there is one
+    started: list[subprocess.Popen[bytes]] = []
+    early: list[int] = []
+
+    def pass_on(number: int, _: object) -> None:
+        if started:
+            started[0].send_signal(number)
+        else:
+            early.append(number)
 
     def as_before() -> None:
         for number, handler in before.items():
             signal.signal(number, handler)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, before)
 
+    # blocked for the new process, until it has its own ways back; the server's threads have no such mask
+    signal.pthread_sigmask(signal.SIG_BLOCK, before)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in FATAL:
+        signal.signal(number, pass_on)
     try:
-        process = subprocess.Popen(argv, env=environment(served.docker_host), preexec_fn=as_before)
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        for number in FATAL:
-            signal.signal(number, lambda number, _: process.send_signal(number))
+        started.append(subprocess.Popen(argv, env=environment(served.docker_host), preexec_fn=as_before))
         signal.pthread_sigmask(signal.SIG_UNBLOCK, before)
-        status = process.wait()
+        for missed in early:
+            started[0].send_signal(missed)
+        status = started[0].wait()
     except FileNotFoundError:
         complain(f"{argv[0]}: command not found")
         return 127
