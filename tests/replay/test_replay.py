@@ -9,6 +9,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -82,6 +83,27 @@ def test_the_commands_own_status_goes_first() -> None:
     assert replay(FIXTURES / "ps.jsonl", ["sh", "-c", "kill -9 $$"]).returncode == 137
     missing = replay(FIXTURES / "ps.jsonl", ["/nonexistent/command"])
     assert (missing.returncode, missing.stderr) == (127, "socktrace: /nonexistent/command: command not found\n")
+
+
+STARTING = """
+import os, signal, subprocess, threading, time, types
+from tracer.pipeline import replaying
+
+class Slow(subprocess.Popen):
+    def __init__(self, *arguments, **options):
+        super().__init__(*arguments, **options)
+        os.kill(os.getpid(), signal.SIGHUP)
+        time.sleep(0.2)
+
+subprocess.Popen = Slow
+threading.Thread(target=time.sleep, args=(1,)).start()  # such as the server's: it blocks no signal
+print(replaying._run(["sleep", "60"], types.SimpleNamespace(docker_host="unix:///x"), print))
+"""
+
+
+def test_a_signal_while_the_command_starts_is_passed_on() -> None:
+    done = subprocess.run([sys.executable, "-c", STARTING], cwd=ROOT, capture_output=True, text=True, timeout=30)
+    assert (done.stdout, done.returncode) == (f"{128 + signal.SIGHUP}\n", 0), done.stderr
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
