@@ -65,6 +65,15 @@ def test_failures_are_sentences(events: list[Event], failure: str) -> None:
     assert exchange.failure == failure
 
 
+def test_what_is_cut_off_is_counted_from_its_own_beginning() -> None:
+    whole = data("in", b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+    ended = exchanges(CONNECT, data("out", REQUEST), whole, data("out", REQUEST), data("in", PARTIAL), data("in", b""))
+    assert [one.failure for one in ended] == [
+        None,
+        f"the response was cut off after {len(PARTIAL)} bytes, 6 bytes short",
+    ]
+
+
 def test_a_body_that_lasts_until_the_close_is_no_failure() -> None:
     answer = data("in", b"HTTP/1.0 200 OK\r\n\r\nall of it")
     for ending in ([data("in", b"")], [CLOSE]):

@@ -67,12 +67,14 @@ WireEvent: TypeAlias = Head | Body | Trailers | Complete | Broken | Opaque
 class Reader:
     """One direction of one connection. `role` says whether heads are requests or responses."""
 
-    __slots__ = ("_buffer", "_left", "_scanned", "_step", "offset", "role")
+    __slots__ = ("_begun", "_buffer", "_left", "_scanned", "_step", "offset", "role")
 
     def __init__(self, role: Literal["request", "response"]) -> None:
         self.role = role
         self.offset = 0
         """Offset in the stream of the first byte that has not become an event."""
+        self._begun = 0
+        """Offset of the head whose body is read."""
         self._buffer = bytearray()
         self._scanned = 0
         self._left = 0
@@ -111,7 +113,9 @@ class Reader:
         if self._step in (_read_nothing, _read_opaque) or (self._step is _read_head and not self._buffer.strip()):
             return None
         missing = f", {self._left:,} bytes short" if self._step in _INSIDE else ""
-        return self._break(f"the {self.role} was cut off after {self.offset + len(self._buffer):,} bytes{missing}")
+        begun = self.offset if self._step is _read_head else self._begun
+        size = self.offset + len(self._buffer) - begun
+        return self._break(f"the {self.role} was cut off after {size:,} bytes{missing}")
 
     @property
     def pending(self) -> bytearray:
@@ -184,6 +188,7 @@ def _read_head(reader: Reader) -> WireEvent | None:
     head = parse_head(reader.role, bytes(buffer[: found.end()]), at)
     if isinstance(head, str):
         return reader._break(head)
+    reader._begun = at
     reader._take(found.end())
     return head
 
