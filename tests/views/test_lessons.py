@@ -9,6 +9,7 @@ import pytest
 from docs.make_lessons import lesson_of, page
 from tests.views.test_golden import compare, printed
 from tracer.engine.stories import told
+from tracer.events import Close, Connect
 from tracer.exchanges import Exchange, assemble
 from tracer.pipeline.lessons import lessons
 from tracer.recording.reader import read
@@ -44,6 +45,18 @@ def test_a_lesson_that_names_no_client_says_so() -> None:
     from tracer.engine.lesson import Teacher
 
     assert "No client of this run" in printed(LessonView(UNICODE, "en").render(Teacher().lesson()), 80)
+
+
+@pytest.mark.parametrize(("closed", "taught"), [(1.0, False), (3.0, True)])
+def test_connections_are_a_point_where_one_was_needed_beside_another(closed: float, taught: bool) -> None:
+    """A client that gave up on one and tried again did not need two."""
+    from tracer.engine.lesson import Teacher
+
+    teacher = Teacher()
+    for number, t in ((1, 0.0), (2, 2.0)):
+        connect = Connect(t=t, conn=number, pid=7, tid=7, fd=3, family="unix", address="/run/docker.sock")
+        list(teacher.watch([connect, Close(t=closed if number == 1 else 9.0, conn=number, pid=7, tid=7)]))
+    assert any(said.key == "point.connections" for said in teacher.lesson().points) == taught
 
 
 def test_pauses_are_those_of_the_run_divided_by_the_speed() -> None:

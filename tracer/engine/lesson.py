@@ -6,7 +6,8 @@ with their values, and what was found in the requests; no sentence and no layout
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 from msgspec import Struct
@@ -15,7 +16,7 @@ from tracer.engine import diagnosis, equivalent, flags
 from tracer.engine.meaning import Meaning, meaning_of
 from tracer.engine.place import where
 from tracer.engine.progress import GROWING
-from tracer.events import Certificate, Connect, End, Event, Exec, Header, PeerFound, Tls
+from tracer.events import Certificate, Close, Connect, End, Event, Exec, Header, PeerFound, Tls
 from tracer.exchanges import Exchange
 from tracer.words import Said
 
@@ -79,6 +80,8 @@ class Run(Struct):
     exchanges: list[Exchange]
     meanings: list[Meaning]
     connects: list[Connect]
+    closed: dict[int, float]
+    """When each connection was closed."""
     peers: dict[int, PeerFound]
     secured: dict[int, Tls]
 
@@ -95,7 +98,7 @@ class Teacher:
         self._header: Header | None = None
         self._end: End | None = None
         self._execs: list[Exec] = []
-        self._run = Run([], [], [], {}, {})
+        self._run = Run([], [], [], {}, {}, {})
 
     def watch(self, events: Iterable[Event]) -> Iterator[Event]:
         """The same events, seen on their way to become exchanges."""
@@ -106,6 +109,8 @@ class Teacher:
                 self._execs.append(event)
             elif isinstance(event, Connect):
                 self._run.connects.append(event)
+            elif isinstance(event, Close):
+                self._run.closed[event.conn] = event.t
             elif isinstance(event, End):
                 self._end = event
             elif isinstance(event, PeerFound):
@@ -293,13 +298,17 @@ def _versions(run: Run) -> Iterator[Said]:
 
 
 def _connections(run: Run) -> Iterator[Said]:
-    made: dict[int, set[int]] = {}
+    made: dict[int, list[Connect]] = {}
     for connect in run.connects:
         if connect.error is None:
-            made.setdefault(connect.pid, set()).add(connect.conn)
-    most = max((len(conns) for conns in made.values()), default=0)
+            made.setdefault(connect.pid, []).append(connect)
+    most = max((len(connects) for connects in made.values() if _overlap(connects, run.closed)), default=0)
     if most > 1:
         yield Said("point.connections", {"count": most})
+
+
+def _overlap(connects: Sequence[Connect], closed: Mapping[int, float]) -> bool:
+    return any(two.t < closed.get(one.conn, two.t + 1) for one, two in pairwise(connects))
 
 
 def _hijack(run: Run) -> Iterator[Said]:
